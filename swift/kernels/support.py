@@ -1,0 +1,32 @@
+"""Which architectures attention by sample is proven for. Knows no torch, so that a plan can ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["VARLEN_ARCHITECTURES", "supports_varlen"]
+
+VARLEN_ARCHITECTURES: tuple[str, ...] = (
+    "DeepseekV2ForCausalLM",
+    "Gemma2ForCausalLM",
+    "Gemma3ForCausalLM",
+    "GemmaForCausalLM",
+    "LlamaForCausalLM",
+    "MistralForCausalLM",
+    "MixtralForCausalLM",
+    "Phi3ForCausalLM",
+    "Qwen2ForCausalLM",
+    "Qwen3ForCausalLM",
+)
+"""As ``architectures`` in config.json names them. A contract test holds each to transformers' eager attention."""
+
+
+def supports_varlen(config: Mapping[str, Any]) -> bool:
+    """Whether a flat batch with per-sample attention is right for the model of this ``config.json`` content.
+
+    Code that comes with the weights (``auto_map``) is another implementation under the same name: not proven.
+    """
+    if config.get("auto_map"):
+        return False
+    return any(name in VARLEN_ARCHITECTURES for name in config.get("architectures") or ())

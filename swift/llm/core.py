@@ -1,0 +1,166 @@
+"""What travels between the parts: conversations, segments, encoded samples, sampling settings.
+
+Knows no file, no tokenizer, no tensor library and no model; every value here is frozen.
+
+Alphabet: ``T`` tokens of one sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row came from: a file or data set name, and its 1-based line (or row number where lines do not exist)."""
+
+    source: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool by the assistant; ``arguments`` is the decoded JSON object, or the text where it is not JSON."""
+
+    name: str
+    arguments: Mapping[str, Any] | str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One image, video or audio clip, by path, URL or data URL, in the order of its tag in the text."""
+
+    kind: Literal["image", "video", "audio"]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn. ``train`` overrides whether it carries loss (None: assistants do); ``weight`` scales that loss."""
+
+    role: Role
+    content: str
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+    name: str | None = None
+    train: bool | None = None
+    weight: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One row of data in normal form. ``rejected`` and ``label`` are the preference columns; plain text is one assistant message.
+
+    ``system_given`` tells an empty system text (which removes the template's own) from none at all.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
+    media: tuple[Media, ...] = ()
+    rejected: tuple[Message, ...] = ()
+    label: bool | None = None
+    place: Place | None = None
+    system_given: bool = False
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of the rendered text. ``special``: written by the template and one of the tokenizer's control tokens.
+
+    ``train``: the model is its author. ``cut``: generation would start right before it, so no token may cross there.
+    """
+
+    text: str
+    train: bool = False
+    special: bool = False
+    cut: bool = False
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One sample as tokens: ``input_ids`` (T,) int32; ``trained`` (T,) bool, never true at position 0.
+
+    ``loss_scale`` (T,) float32 or None (all ones); ``cut_tokens``: how many tokens the length limit took away.
+    """
+
+    input_ids: npt.NDArray[np.int32]
+    trained: npt.NDArray[np.bool_]
+    loss_scale: npt.NDArray[np.float32] | None = None
+    cut_tokens: int = 0
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A row that became no sample: why, where it was, and how many tokens it had (0 where it never became tokens)."""
+
+    reason: str
+    place: Place | None = None
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen and when to stop. ``temperature`` 0 (or ``do_sample`` false) is greedy.
+
+    ``max_new_tokens`` None means up to the context length. ``top_k`` 0 and ``top_p`` 1.0 switch those filters off.
+    ``seed`` makes this one request repeatable whatever runs beside it.
+    """
+
+    max_new_tokens: int | None = None
+    do_sample: bool = False
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    num_beams: int = 1
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+
+
+class Tokenizer(Protocol):
+    """What the template and the service need of a tokenizer; ``swift.llm.tokenizer`` implements it without torch."""
+
+    vocab_size: int
+    bos_token: str | None
+    eos_token: str | None
+    pad_token: str | None
+    bos_token_id: int | None
+    eos_token_id: int | None
+    pad_token_id: int | None
+    chat_template: str | None
+    special_tokens: Mapping[str, int]
+    fingerprint: str
+
+    def encode(self, text: str) -> list[int]:
+        """Plain text to ids: nothing is added, and the text of a special token stays text."""
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = False) -> str:
+        """Ids to text, special tokens written out unless skipped."""
+
+
+class BatchEncoder(Protocol):
+    """The training side of a template, as the data path sees it."""
+
+    fingerprint: str
+
+    def encode_batch(self, conversations: Sequence[Conversation]) -> list[Encoded | Dropped]:
+        """One result for each conversation, in order."""

@@ -1,0 +1,59 @@
+"""A plan as text for people: every value with its reason, part by part."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+HIDDEN = ("reasons", "facts")
+
+
+def explain(plan: Any) -> str:
+    """The plan as aligned lines ``field  value  # reason``, one block for each part.
+
+    Values without a reason stand at their default and are left out unless they differ from it.
+    """
+    blocks = [_block(type(plan).__name__, plan, "", plan.reasons)]
+    for field in dataclasses.fields(plan):
+        value = getattr(plan, field.name)
+        if dataclasses.is_dataclass(value):
+            blocks.append(_block(field.name, value, f"{field.name}.", plan.reasons))
+    facts = [f"  {name}: {value}" for name, value in plan.facts.items()]
+    if facts:
+        blocks.append("\n".join(["facts", *facts]))
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _block(title: str, part: Any, prefix: str, reasons: Any) -> str:
+    rows: list[tuple[str, str, str]] = []
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        reason = reasons.get(prefix + field.name)
+        if field.name in HIDDEN or dataclasses.is_dataclass(value):
+            continue
+        if reason is None and _is_default(field, value):
+            continue
+        rows.append((field.name, _show(value), reason or ""))
+    if not rows:
+        return ""
+    name_width = max(len(name) for name, _, _ in rows)
+    value_width = min(44, max(len(value) for _, value, _ in rows))
+    lines = [
+        f"  {name:<{name_width}}  {value:<{value_width}}{'  # ' + why if why else ''}".rstrip()
+        for name, value, why in rows
+    ]
+    return "\n".join([title, *lines])
+
+
+def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
+    if field.default_factory is not dataclasses.MISSING:
+        return bool(value == field.default_factory())
+    return bool(value == field.default)
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(str(item) for item in value) or "(none)"
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)

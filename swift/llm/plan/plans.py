@@ -1,0 +1,181 @@
+"""What a run will do, decided: frozen plans without live objects, written to ``plan.json`` and read back.
+
+Knows no torch and reads nothing: ``facts.py`` looks at the world, the resolvers beside this module decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from swift.trainers.config import TrainerConfig
+
+Dtype = Literal["bf16", "fp16", "fp32"]
+Truncation = Literal["delete", "truncation_left", "split"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPlan:
+    """The model to load. ``path`` is a local folder; ``dtype`` the dtype of the frozen or trained weights.
+
+    ``attention`` is an attention implementation as transformers names it, or ``varlen`` (ours: per sample, no mask).
+    ``revision`` None is the catalog's; ``device`` is ``cpu``, ``cuda``, ``mps`` or a device map.
+    """
+
+    model_type: str | None
+    path: str
+    hub_id: str | None = None
+    revision: str | None = None
+    architecture: str
+    loader: str
+    dtype: Dtype
+    attention: str
+    device: str
+    device_map: Any = None
+    max_memory: tuple[str, ...] = ()
+    trust_remote_code: bool = False
+    rope_scaling: Mapping[str, Any] | None = None
+    max_model_len: int | None = None
+    quantization: Mapping[str, Any] | None = None
+    num_parameters: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplatePlan:
+    """How messages become tokens. ``template_type`` None: the tokenizer's own chat template is used.
+
+    ``system`` None keeps the template's default, an empty string removes it. ``max_length`` None lifts the limit (tokens).
+    ``date`` (YYYY-MM-DD) is what a template that states a date writes.
+    """
+
+    template_type: str | None
+    system: str | None = None
+    max_length: int | None = None
+    truncation: Truncation = "delete"
+    tools_prompt: str = "react_en"
+    enable_thinking: bool | None = None
+    date: str | None = None
+    train_on_inputs: bool = False
+    permissive_special_tokens: bool = False
+    loss_scale: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataPlan:
+    """Which rows are read, how they are split, mixed and packed. ``max_length`` is in tokens, None without limit.
+
+    ``names`` and ``authors`` are (Chinese, English) values of the self-cognition placeholders.
+    """
+
+    dataset: tuple[str, ...]
+    val_dataset: tuple[str, ...] = ()
+    test_ratio: float = 0.0
+    seed: int = 42
+    shuffle: bool = True
+    max_length: int | None = None
+    split_long: bool = False
+    packing: bool = False
+    padding_free: bool = True
+    group_by_length: bool = False
+    longest_first: bool = False
+    strict: bool = False
+    check_strategy: str = "none"
+    max_lost_ratio: float = 0.5
+    cache_dir: str | None = None
+    num_proc: int = 1
+    use_hf: bool = False
+    hub_token_from_env: bool = True
+    names: tuple[str | None, str | None] = (None, None)
+    authors: tuple[str | None, str | None] = (None, None)
+    custom_dataset_info: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunerPlan:
+    """The tuning method and its settings; ``options`` are the arguments of its group that it reads."""
+
+    sft_type: str
+    target_modules: tuple[str, ...] = ()
+    target_regex: str | None = None
+    modules_to_save: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratePlan:
+    """Sampling settings that were given; None follows the model's generation_config. Lengths in tokens."""
+
+    max_new_tokens: int = 2048
+    do_sample: bool | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    repetition_penalty: float | None = None
+    num_beams: int = 1
+    stop: tuple[str, ...] = ()
+    seed: int = 42
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainPlan:
+    """One training run. ``reasons`` maps "part.field" to why it has its value."""
+
+    command: str
+    run_dir: str
+    seed: int
+    model: ModelPlan
+    template: TemplatePlan
+    data: DataPlan
+    tuner: TunerPlan
+    trainer: TrainerConfig
+    generate: GeneratePlan
+    resume_from: str | None = None
+    resume_only_model: bool = False
+    verify_template: bool = True
+    register_path: str | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferPlan:
+    """One inference run: ``model`` is the base; ``adapter`` the checkpoint folder laid over it, if any.
+
+    ``data`` None: a chat in the terminal. ``result_path`` is where answers are written (JSON lines).
+    """
+
+    command: str
+    model: ModelPlan
+    template: TemplatePlan
+    generate: GeneratePlan
+    backend: str
+    adapter: str | None = None
+    data: DataPlan | None = None
+    eval_human: bool = True
+    stream: bool = True
+    verbose: bool = False
+    show_dataset_sample: int = -1
+    result_path: str | None = None
+    max_batch_size: int = 16
+    merge_lora: bool = False
+    overwrite_generation_config: bool = False
+    register_path: str | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergePlan:
+    """Fold the adapter of ``checkpoint`` into ``model`` and write ``target``."""
+
+    command: str
+    model: ModelPlan
+    checkpoint: str
+    target: str
+    safetensors: bool = True
+    device: str = "cpu"
+    replace: bool = True
+    register_path: str | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,377 @@
+"""One training run, decided: ``resolve_train`` is pure, the same arguments and facts give the same plan.
+
+Every conflict is collected and reported together; every value that somebody could ask about carries its reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swift.llm.catalog.rows import ModelRow, TunerRow
+from swift.llm.plan.data import resolve_data
+from swift.llm.plan.facts import MachineFacts, ModelFacts
+from swift.llm.plan.memory import checkpoint_bytes, estimate, human
+from swift.llm.plan.model import resolve_attention, resolve_dtype, resolve_model, resolve_template
+from swift.llm.plan.plans import GeneratePlan, ModelPlan, TrainPlan, TunerPlan
+from swift.llm.plan.problems import Problems, Reasons
+from swift.trainers.config import TrainerConfig
+
+NOT_YET: Mapping[str, str] = {
+    "deepspeed": "DeepSpeed",
+    "fsdp": "FSDP",
+    "fsdp_config": "FSDP",
+    "push_to_hub": "uploading while training (train first, then upload the folder)",
+    "use_galore": "GaLore",
+    "lisa_activated_layers": "LISA",
+    "use_liger": "Liger kernels",
+    "auto_find_batch_size": "searching for the batch size",
+    "freeze_vit": "multimodal training",
+    "loss_name": "custom losses",
+    "local_rank": "distributed runs",
+}
+"""Arguments whose truth (a value other than empty, 0, false) asks for something that this version does not have."""
+
+NOT_YET_VALUES: Mapping[str, tuple[Any, str]] = {
+    "sequence_parallel_size": (1, "sequence parallelism"),
+    "train_backend": ("transformers", "Megatron"),
+    "tp": (1, "Megatron"),
+    "pp": (1, "Megatron"),
+    "sequence_parallel": (False, "Megatron"),
+    "min_lr": (None, "a floor rate outside Megatron (use --lr_scheduler_type cosine_with_min_lr with --lr_scheduler_kwargs)"),
+    "tuner_backend": ("peft", "this tuner backend"),
+    "fsdp_num": (1, "TorchAcc"),
+    "model_layer_cls_name": (None, "TorchAcc"),
+    "metric_warmup_step": (0, "TorchAcc"),
+    "gpu_memory_fraction": (None, "a cap on GPU memory"),
+    "neftune_backend": (None, "another NEFTune backend"),
+}
+"""Arguments that this version takes at one value only."""
+
+SATELLITES: Mapping[str, str] = {
+    "galore_": "use_galore", "lisa_": "lisa_activated_layers", "llamapro_": "llamapro", "adalora_": "adalora",
+    "ia3_": "ia3", "reft_": "reft", "boft_": "boft", "vera_": "vera", "fourier_": "fourierft", "adapter_": "adapter",
+    "bnb_4bit_": "quantization_bit", "hqq_": "quant_method",
+}  # fmt: skip
+"""Settings of a method, by prefix: given without the method they would be ignored, so they are refused."""
+
+HUB_UPLOAD = ("hub_model_id", "hub_private_repo", "hub_strategy")
+LORA_ONLY = ("lora_rank", "lora_alpha", "lora_dropout", "init_lora_weights", "lora_bias_trainable", "lora_dtype",
+             "use_dora", "use_rslora", "lora_lr_ratio")  # fmt: skip
+FULL_ONLY = ("freeze_parameters", "freeze_parameters_ratio", "additional_trainable_parameters")
+SAMPLING = ("do_sample", "temperature", "top_k", "top_p", "repetition_penalty", "num_beams", "max_new_tokens")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainFacts:
+    """What the resolver needs to know of the world. ``run_dir`` is the folder of this run, chosen from what exists."""
+
+    machine: MachineFacts
+    model: ModelFacts
+    run_dir: str
+    run_dir_reason: str
+    resume_from: str | None = None
+
+
+def resolve_train(
+    command: str,
+    args: Any,
+    sources: Mapping[str, str],
+    facts: TrainFacts,
+    row: ModelRow,
+    row_reason: str,
+    *,
+    templates: Mapping[str, Any],
+    tuners: Mapping[str, TunerRow],
+) -> TrainPlan:
+    """The plan of ``swift sft`` or ``swift pt``. Raises PlanError with every conflict at once."""
+    problems, reasons = Problems(), Reasons(sources)
+    reasons.note("model.model_type", row_reason)
+    reasons.note("run_dir", facts.run_dir_reason)
+    refuse_what_is_missing(args, sources, problems)
+    tuner = _resolve_tuner(args, row, tuners, reasons, problems)
+    compute = resolve_dtype(args, facts.model, facts.machine, row, reasons, problems)
+    template = resolve_template(args, facts.model, row, templates, truncation="split" if command == "pt" else args.truncation_strategy,
+                                reasons=reasons, problems=problems)  # fmt: skip
+    if command == "pt" and args.template_type == "AUTO":
+        template = _plain_text(template, reasons)
+    data = resolve_data(args, command=command, max_length=template.max_length, reasons=reasons, problems=problems)
+    attention = resolve_attention(args, facts.model, facts.machine, flat=data.padding_free, reasons=reasons, problems=problems)
+    data, attention = _fit_attention(args, data, attention, facts, reasons, problems)
+    held = "fp32" if tuner.sft_type == "full" or compute == "fp16" and not facts.machine.gpus else compute
+    if held != compute:
+        reasons.note("trainer.autocast", f"{compute} in the arithmetic; the trained weights stay in fp32, where small updates are not lost")
+    model = resolve_model(args, facts.model, facts.machine, row, dtype=held, attention=attention, reasons=reasons, problems=problems)  # type: ignore[arg-type]
+    trainer = _resolve_trainer(args, facts, tuner, model, compute, data, reasons, problems)
+    problems.stop_if_any()
+    return TrainPlan(
+        command=command,
+        run_dir=facts.run_dir,
+        seed=args.seed,
+        model=model,
+        template=template,
+        data=data,
+        tuner=tuner,
+        trainer=trainer,
+        generate=GeneratePlan(
+            max_new_tokens=args.max_new_tokens, do_sample=args.do_sample, temperature=args.temperature, top_k=args.top_k,
+            top_p=args.top_p, repetition_penalty=args.repetition_penalty, num_beams=args.num_beams, seed=args.seed,
+        ),  # fmt: skip
+        resume_from=facts.resume_from,
+        resume_only_model=args.resume_only_model,
+        verify_template=args.verify_template,
+        register_path=args.custom_register_path,
+        reasons=dict(reasons.by_field),
+        facts=_facts_told(facts),
+    )
+
+
+def refuse_what_is_missing(args: Any, sources: Mapping[str, str], problems: Problems) -> None:
+    """Every argument that was given but would have no effect is named, with what to do."""
+    for name, what in NOT_YET.items():
+        if getattr(args, name, None):
+            problems.add(f"--{name} {_shown(getattr(args, name))}: {what} is not in this version. Leave it out.")
+    for name, (only, what) in NOT_YET_VALUES.items():
+        value = getattr(args, name, only)
+        if value != only and not (name == "neftune_backend" and value == "transformers"):
+            problems.add(f"--{name} {_shown(value)}: {what} is not in this version. Leave it out.")
+    for prefix, method in SATELLITES.items():
+        given = [name for name in sources if name.startswith(prefix)]
+        active = getattr(args, method) if hasattr(args, method) else args.sft_type == method
+        if given and not active:
+            how = f"--{method}" if hasattr(args, method) else f"--sft_type {method}"
+            problems.add(f"{', '.join('--' + name for name in given)}: has an effect only with {how}. Leave it out, or add {how}.")
+    if not args.push_to_hub:
+        for name in HUB_UPLOAD:
+            if name in sources and not sources[name].startswith("checkpoint"):
+                problems.add(f"--{name}: has an effect only with --push_to_hub true, which is not in this version. Leave it out.")
+    if args.use_loss_scale is False and "loss_scale_config_path" in sources:
+        problems.add("--loss_scale_config_path: has an effect only with --use_loss_scale true, which is not in this version. Leave it out.")
+    if not args.predict_with_generate:
+        for name in SAMPLING:
+            if name in sources and not sources[name].startswith("checkpoint"):
+                problems.add(f"--{name}: has an effect in training only with --predict_with_generate true. Leave it out, or add that.")
+
+
+def _resolve_tuner(args: Any, row: ModelRow, tuners: Mapping[str, TunerRow], reasons: Reasons, problems: Problems) -> TunerPlan:
+    name = reasons.take("tuner.sft_type", "sft_type", args.sft_type)
+    known = tuners[name]
+    if known.tuner is None:
+        ready = ", ".join(sorted(key for key, tuner in tuners.items() if tuner.tuner))
+        problems.add(f"--sft_type {name}: {known.title} is not in this version; it has {ready}.")
+    given = reasons.sources
+    if name != "full":
+        for flag in FULL_ONLY:
+            if getattr(args, flag):
+                problems.add(f"--{flag}: only --sft_type full freezes parts of the model; --sft_type is {name}. Leave one of them out.")
+    if name == "full":
+        for flag in (*LORA_ONLY, "target_regex"):
+            if flag in given and not given[flag].startswith("checkpoint"):
+                problems.add(f"--{flag}: an adapter's setting; --sft_type is full. Leave one of them out.")
+        ratio = args.freeze_parameters_ratio
+        if not 0 <= ratio <= 1:
+            problems.add(f"--freeze_parameters_ratio {ratio}: is a share from 0 to 1.")
+        options: dict[str, Any] = {flag: getattr(args, flag) for flag in FULL_ONLY}
+        return TunerPlan(sft_type=name, options={k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+    if args.lora_rank < 1:
+        problems.add(f"--lora_rank {args.lora_rank}: is a count from 1 up.")
+    if not 0 <= args.lora_dropout < 1:
+        problems.add(f"--lora_dropout {args.lora_dropout}: is a probability from 0 up to, not including, 1.")
+    targets: tuple[str, ...] = tuple(args.target_modules)
+    if args.target_regex is not None:
+        reasons.take("tuner.target_regex", "target_regex", args.target_regex)
+    elif set(targets) & {"DEFAULT", "AUTO"}:
+        rest = tuple(item for item in targets if item not in ("DEFAULT", "AUTO"))
+        targets = tuple(row.lora_targets) + rest
+        reasons.note("tuner.target_modules", f"{given.get('target_modules', 'default')}: DEFAULT is what row {row.model_type} names")
+    else:
+        reasons.take("tuner.target_modules", "target_modules", targets)
+    options = {flag: getattr(args, flag) for flag in LORA_ONLY}
+    for flag in LORA_ONLY:
+        reasons.take(f"tuner.{flag}", flag, options[flag])
+    return TunerPlan(
+        sft_type=name,
+        target_modules=targets,
+        target_regex=args.target_regex,
+        modules_to_save=tuple(args.modules_to_save),
+        options=options,
+    )
+
+
+def _plain_text(template: Any, reasons: Reasons) -> Any:
+    from dataclasses import replace
+
+    reasons.note("template.template_type", "plain text: the end token after each text, nothing else")
+    return replace(template, template_type="default-generation")
+
+
+def _fit_attention(args: Any, data: Any, attention: str, facts: TrainFacts, reasons: Reasons, problems: Problems) -> tuple[Any, str]:
+    """Flat batches need an attention that keeps samples apart; without one the batch is padded."""
+    from dataclasses import replace
+
+    from swift.llm.plan.model import VARLEN_ARCHITECTURES
+
+    unproven = facts.model.architecture not in VARLEN_ARCHITECTURES
+    masked = attention in ("sdpa", "eager")
+    if not data.padding_free:
+        reasons.take("data.padding_free", "padding_free", False)
+        return data, "sdpa" if attention == "varlen" and "attn_impl" not in reasons.sources else attention
+    if not unproven and not masked:
+        reasons.note("data.padding_free", reasons.sources.get("padding_free", "samples lie end to end; no work is spent on padding"))
+        return data, attention
+    why = f"--attn_impl is {attention}" if masked else f"{facts.model.architecture} is not proven to keep samples apart"
+    if data.packing:
+        problems.add(f"--packing true needs attention that keeps samples apart; {why}. Leave --attn_impl out, or use --packing false.")
+    elif args.padding_free:
+        problems.add(f"--padding_free true needs attention that keeps samples apart; {why}. Leave one of them out.")
+    reasons.note("data.padding_free", f"{why}, so batches are padded")
+    if unproven and not masked:
+        attention = "sdpa"
+        reasons.note("model.attention", "scaled dot-product attention of torch: " + why)
+    return replace(data, padding_free=False), attention
+
+
+def _resolve_trainer(
+    args: Any, facts: TrainFacts, tuner: TunerPlan, model: ModelPlan, compute: str, data: Any, reasons: Reasons, problems: Problems
+) -> TrainerConfig:
+    full = tuner.sft_type == "full"
+    for flag in ("batch_size", "eval_batch_size", "gradient_accumulation_steps", "logging_steps", "save_steps", "eval_steps"):
+        value = getattr(args, flag)
+        if value is not None and value < 1:
+            problems.add(f"--{flag} {value}: is a count from 1 up.")
+    if args.learning_rate is not None and args.learning_rate <= 0:
+        problems.add(f"--learning_rate {args.learning_rate}: must be above 0.")
+    if args.max_steps < 0 and args.num_train_epochs <= 0:
+        problems.add(f"--num_train_epochs {args.num_train_epochs}: must be above 0 (or give --max_steps).")
+    if args.warmup_steps and "warmup_ratio" in reasons.sources and "warmup_steps" in reasons.sources:
+        problems.add("--warmup_steps and --warmup_ratio: both say how long to warm up. Leave one of them out.")
+    batch = max(args.batch_size, 1)
+    accumulation = reasons.decide("trainer.gradient_accumulation_steps", "gradient_accumulation_steps", args.gradient_accumulation_steps,
+                                  math.ceil(16 / batch), f"16 samples an update: ceil(16 / batch_size {batch})")  # fmt: skip
+    rate = reasons.decide("trainer.learning_rate", "learning_rate", args.learning_rate, 1e-5 if full else 1e-4, f"default for sft_type {tuner.sft_type}")
+    eval_steps = reasons.decide("trainer.eval_steps", "eval_steps", args.eval_steps, 200 if full else 50, f"default for sft_type {tuner.sft_type}")
+    save_steps = reasons.decide("trainer.save_steps", "save_steps", args.save_steps, eval_steps, "copies eval_steps")
+    strategy = args.evaluation_strategy
+    if not data.val_dataset and data.test_ratio == 0:
+        if "evaluation_strategy" in reasons.sources and strategy != "no":
+            problems.add(f"--evaluation_strategy {strategy}: there is no validation data. Give --val_dataset or --dataset_test_ratio.")
+        strategy = "no"
+        reasons.note("trainer.evaluation_strategy", "no validation data (dataset_test_ratio is 0 and no val_dataset)")
+    if args.early_stopping_patience is not None and strategy == "no":
+        problems.add("--early_stopping_patience: needs an evaluation to watch; --evaluation_strategy is no. Leave one of them out.")
+    eval_batch = reasons.decide("trainer.eval_batch_size", "eval_batch_size", args.eval_batch_size, 1 if args.predict_with_generate else args.batch_size,
+                                "1 with predict_with_generate" if args.predict_with_generate else "copies batch_size")  # fmt: skip
+    workers = reasons.decide("trainer.dataloader_num_workers", "dataloader_num_workers", args.dataloader_num_workers, 0,
+                             "samples are memory-mapped tokens; a worker process would only copy them")  # fmt: skip
+    checkpointing = _resolve_checkpointing(args, facts, tuner, model, compute, data, reasons)
+    return TrainerConfig(
+        output_dir=facts.run_dir,
+        learning_rate=rate,
+        batch_size=args.batch_size,
+        eval_batch_size=eval_batch,
+        gradient_accumulation_steps=accumulation,
+        num_train_epochs=reasons.take("trainer.num_train_epochs", "num_train_epochs", float(args.num_train_epochs)),
+        max_steps=args.max_steps if args.max_steps > 0 else -1,
+        optim=args.optim,
+        adam_beta1=args.adam_beta1,
+        adam_beta2=args.adam_beta2,
+        adam_epsilon=args.adam_epsilon,
+        weight_decay=args.weight_decay,
+        max_grad_norm=args.max_grad_norm,
+        lr_scheduler_type=args.lr_scheduler_type,
+        lr_scheduler_kwargs=dict(args.lr_scheduler_kwargs or {}),
+        warmup_ratio=args.warmup_ratio,
+        warmup_steps=args.warmup_steps,
+        neftune_noise_alpha=args.neftune_noise_alpha,
+        autocast=None if compute == "fp32" else compute,
+        gradient_checkpointing=checkpointing,
+        full_determinism=args.full_determinism,
+        seed=args.seed,
+        data_seed=data.seed,
+        shuffle=args.shuffle_dataset,
+        group_by_length=args.group_by_length,
+        longest_first=args.test_oom_error,
+        ignore_data_skip=args.ignore_data_skip,
+        dataloader_num_workers=workers,
+        dataloader_pin_memory=args.dataloader_pin_memory and bool(facts.machine.gpus),
+        dataloader_drop_last=args.dataloader_drop_last,
+        evaluation_strategy=strategy,
+        eval_steps=eval_steps,
+        save_strategy=args.save_strategy,
+        save_steps=save_steps,
+        save_total_limit=None if args.save_total_limit is None or args.save_total_limit < 0 else args.save_total_limit,
+        save_only_model=args.save_only_model,
+        save_safetensors=args.save_safetensors,
+        save_on_each_node=args.save_on_each_node,
+        logging_steps=args.logging_steps,
+        logging_dir=args.logging_dir,
+        report_to=tuple(args.report_to),
+        disable_tqdm=args.disable_tqdm,
+        acc_strategy=args.acc_strategy,
+        acc_steps=args.acc_steps,
+        include_num_input_tokens_seen=args.include_num_input_tokens_seen,
+        predict_with_generate=args.predict_with_generate,
+        early_stopping_patience=args.early_stopping_patience,
+        use_cpu=not facts.machine.gpus,
+        ddp_backend=args.ddp_backend,
+        ddp_timeout=args.ddp_timeout,
+        ddp_find_unused_parameters=args.ddp_find_unused_parameters,
+        ddp_broadcast_buffers=args.ddp_broadcast_buffers,
+        hf_args=dict(args.hf_args or {}),
+    )
+
+
+def _resolve_checkpointing(
+    args: Any, facts: TrainFacts, tuner: TunerPlan, model: ModelPlan, compute: str, data: Any, reasons: Reasons
+) -> bool:
+    """Recompute activations only where they would not fit: it costs a third of the speed."""
+    if args.gradient_checkpointing is not None:
+        return bool(reasons.take("trainer.gradient_checkpointing", "gradient_checkpointing", args.gradient_checkpointing))
+    memory = predict_memory(facts, tuner, model, compute, tokens=args.batch_size * (data.max_length or model.max_model_len or 2048))
+    have = facts.machine.gpus[0].memory_gib if facts.machine.gpus else facts.machine.memory_gib
+    need = memory.total(checkpointing=False)
+    if need <= 0.8 * have * 2**30:
+        reasons.note("trainer.gradient_checkpointing", f"at most {human(need)} without it, {have:.0f} GiB are there")
+        return False
+    reasons.note("trainer.gradient_checkpointing", f"up to {human(need)} without it, {have:.0f} GiB are there: activations are recomputed")
+    return True
+
+
+def predict_memory(facts: TrainFacts, tuner: TunerPlan, model: ModelPlan, compute: str, *, tokens: int, trained_tokens: int | None = None,
+                   num_trainable: int | None = None, optim: str = "adamw") -> Any:  # fmt: skip
+    """A :class:`MemoryEstimate` for micro-batches of ``tokens`` tokens; adapters are taken as 1 % of the parameters until counted."""
+    total = facts.model.num_parameters or 0
+    if num_trainable is None:
+        num_trainable = total if tuner.sft_type == "full" else total // 100
+    return estimate(
+        facts.model.model_config,
+        num_parameters=total,
+        num_trainable=num_trainable,
+        weight_dtype=model.dtype,
+        compute_dtype=compute,
+        tokens=tokens,
+        trained_tokens=tokens if trained_tokens is None else trained_tokens,
+        tokens_per_chunk=TrainerConfig.__dataclass_fields__["tokens_per_chunk"].default,
+        optim=optim,
+    )
+
+
+def predict_checkpoint_bytes(plan: TrainPlan, num_parameters: int, num_trainable: int) -> int:
+    """Bytes of one checkpoint of this run."""
+    saved = num_parameters if plan.tuner.sft_type == "full" else num_trainable
+    return checkpoint_bytes(num_saved=saved, num_trainable=num_trainable, weight_dtype=plan.model.dtype, only_model=plan.trainer.save_only_model)
+
+
+def _facts_told(facts: TrainFacts) -> dict[str, Any]:
+    machine = facts.machine
+    return {
+        "machine": f"{machine.num_cores} cores, {machine.memory_gib:.0f} GiB, "
+        + (", ".join(f"{gpu.name} {gpu.memory_gib:.0f} GiB" for gpu in machine.gpus) or "no GPU"),
+        "versions": {name: machine.versions[name] for name in ("torch", "transformers", "peft") if name in machine.versions},
+    }
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

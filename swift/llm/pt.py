@@ -1,0 +1,37 @@
+"""``swift pt``: continue pre-training on plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from swift.llm.arguments.commands import PtArguments
+from swift.llm.arguments.given import given_in_python
+from swift.llm.training import planning
+from swift.llm.training.start import train
+
+if TYPE_CHECKING:
+    from swift.llm.plan.plans import TrainPlan
+    from swift.trainers.base import TrainResult
+
+COMMAND = "pt"
+
+
+def make_plan(args: PtArguments, sources: Mapping[str, str] | None = None) -> TrainPlan:
+    """The frozen plan of these arguments; loads no weights. Raises PlanError with every conflict at once."""
+    return planning.make_plan(COMMAND, args, given_in_python(args) if sources is None else sources)[0]
+
+
+def pt_main(args: PtArguments) -> TrainResult | TrainPlan:
+    """Train with arguments built in Python: the same as ``swift pt`` with them as flags.
+
+    Returns the result of the run, or the plan with ``dry_run=True``. Raises SwiftError where the command line would
+    show a message.
+    """
+    return train(COMMAND, args, given_in_python(args))
+
+
+def main(parsed: Any) -> int:
+    """Run the command; returns its exit code."""
+    result = train(COMMAND, parsed.args, parsed.sources)
+    return int(getattr(result, "exit_code", 0))

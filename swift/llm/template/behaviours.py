@@ -1,0 +1,130 @@
+"""The named rules that some chat formats need beyond strings. A row lists the names; each rule changes the draft in place.
+
+Options that rules read from a row: ``empty_think`` (the block that stands for "no reasoning"), ``think_open`` (what the
+prompt holds after the assistant's marker).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from swift.llm.core import Message
+from swift.llm.template.draft import Draft, Turn
+from swift.llm.template.tools import Refused
+
+NEWLINE = "\n"
+
+
+def system_in_first_user(draft: Draft) -> None:
+    """Put the wrapped system text at the beginning of the first user turn (Llama 2, Gemma)."""
+    _fold(draft, [turn for turn in draft.turns if turn.role == "user"][:1])
+
+
+def system_in_last_user(draft: Draft) -> None:
+    """Put the wrapped system text at the beginning of the last user turn (Mistral from v2 on)."""
+    _fold(draft, [turn for turn in draft.turns if turn.role == "user"][-1:])
+
+
+def _fold(draft: Draft, target: list[Turn]) -> None:
+    if draft.system is None or draft.system_wrap is None:
+        return
+    if not target:
+        raise Refused("a system text, and no user turn to hold it")
+    before, after = draft.system_wrap.split("{content}")
+    target[0].parts = [(before, True), *draft.system, (after, True), *target[0].parts]
+    draft.system = None
+
+
+def strip_user(draft: Draft) -> None:
+    """Trim user turns once everything that joins them is there."""
+    for turn in draft.turns:
+        if turn.role == "user":
+            turn.strip()
+
+
+def alternate(draft: Draft) -> None:
+    """Refuse two turns of one side in a row; calls of tools and their answers do not count."""
+    expected = "user"
+    for turn in draft.turns:
+        if turn.role == "tool" or turn.message.tool_calls:
+            continue
+        if turn.role != expected:
+            raise Refused("this format needs user and assistant to take turns, beginning with the user")
+        expected = "assistant" if turn.role == "user" else "user"
+
+
+def think(draft: Draft) -> None:
+    """Reasoning as Qwen 3 writes it: none in turns before the last question, a block (empty if need be) in the last answer.
+
+    With thinking switched off the empty block belongs to the prompt, and no reasoning is written.
+    """
+    empty = draft.options.get("empty_think", "<think>\n\n</think>\n\n")
+    opening = draft.options.get("think_open", "")
+    off = draft.enable_thinking is False and not opening
+    if draft.generate:
+        draft.opened = empty if off else opening
+    question = _last_question(draft)
+    last = len(draft.turns) - 1
+    for number, turn in enumerate(draft.turns):
+        if turn.role != "assistant":
+            continue
+        if number <= question or not (number == last or turn.reasoning):
+            continue
+        _lstrip_newlines(turn)
+        if off:
+            turn.opened = empty
+        else:
+            turn.opened = opening
+            block = f"<think>\n{turn.reasoning.strip(NEWLINE)}\n</think>\n\n"
+            turn.parts.insert(0, (block.removeprefix(opening), False))
+
+
+def think_r1(draft: Draft) -> None:
+    """Reasoning as DeepSeek R1 writes it: earlier answers without it, the prompt ends with an open `<think>`."""
+    opening = draft.options.get("think_open", "<think>\n")
+    if draft.generate:
+        draft.opened = opening
+    if draft.turns and draft.turns[-1].role == "assistant" and draft.turns[-1].reasoning:
+        turn = draft.turns[-1]
+        _lstrip_newlines(turn)
+        turn.opened = opening
+        turn.parts.insert(0, (f"{turn.reasoning.strip(NEWLINE)}\n</think>\n\n", False))
+
+
+def split_reasoning(message: Message) -> tuple[str, str]:
+    """Return (reasoning, text): from the message's own field, else from `<think>` tags in its text."""
+    content = message.content
+    if message.reasoning is not None:
+        return message.reasoning, content
+    if "</think>" not in content:
+        return "", content
+    reasoning = content.split("</think>")[0].rstrip(NEWLINE).split("<think>")[-1].lstrip(NEWLINE)
+    return reasoning, content.split("</think>")[-1].lstrip(NEWLINE)
+
+
+def _lstrip_newlines(turn: Turn) -> None:
+    if turn.parts:
+        text, markup = turn.parts[0]
+        turn.parts[0] = (text.lstrip(NEWLINE), markup)
+
+
+def _last_question(draft: Draft) -> int:
+    """The place of the last user turn that is no tool's answer; the end where there is none."""
+    for number in range(len(draft.turns) - 1, -1, -1):
+        turn = draft.turns[number]
+        if turn.role == "user":
+            text = turn.text()
+            if not (text.startswith("<tool_response>") and text.endswith("</tool_response>")):
+                return number
+    return len(draft.turns) - 1
+
+
+BEHAVIOURS: Mapping[str, Callable[[Draft], None]] = {
+    "system_in_first_user": system_in_first_user,
+    "system_in_last_user": system_in_last_user,
+    "strip_user": strip_user,
+    "alternate": alternate,
+    "think": think,
+    "think_r1": think_r1,
+}
+THINKING = ("think", "think_r1")

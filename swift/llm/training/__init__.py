@@ -1,0 +1,1 @@
+"""What the training verbs share: arguments to plan, plan to data, data to a trained model. Knows no command line."""

@@ -1,0 +1,101 @@
+"""Which folder a run writes to and which checkpoint it goes on from.
+
+A run folder is ``<output_dir>/<model_type>/v<N>-<time>``; its checkpoints are ``checkpoint-<step>``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from swift.llm.arguments.fields import specs
+from swift.utils.errors import CheckpointError
+from swift.utils.files import read_json
+from swift.utils.manifest import check_manifest, newest_valid_checkpoint
+
+RUN = re.compile(r"^v(\d+)-\d{8}-\d{6}$")
+OF_THE_COMMAND_LINE = ("resume_from_checkpoint", "resume_only_model", "auto_resume", "dry_run", "debug", "output_dir",
+                       "ignore_args_error")  # fmt: skip
+"""Arguments that say how this call runs, not what is trained: a checkpoint never sets them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder:
+    """The folder of a run, why it is that one, and the checkpoint it continues from, if any."""
+
+    path: Path
+    reason: str
+    resume_from: Path | None = None
+
+
+def find_checkpoint(given: Path) -> Path:
+    """The checkpoint folder meant by ``--resume_from_checkpoint``: itself, or the newest valid one of a run folder.
+
+    Raises CheckpointError where there is none, or where its files are not what its manifest says.
+    """
+    if not given.is_dir():
+        raise CheckpointError(f"--resume_from_checkpoint {given}: there is no such folder. Give a checkpoint-<step> folder, or the run's folder.")
+    if given.name.startswith("checkpoint-"):
+        problems = check_manifest(given)
+        if problems:
+            other = newest_valid_checkpoint(given.parent)
+            hint = f" {other} is whole: resume from that one." if other else " No other checkpoint of this run is whole."
+            raise CheckpointError(f"--resume_from_checkpoint {given}: is damaged ({'; '.join(problems[:3])}).{hint}")
+        return given
+    newest = newest_valid_checkpoint(given)
+    if newest is None:
+        raise CheckpointError(f"--resume_from_checkpoint {given}: holds no whole checkpoint-<step> folder.")
+    return newest
+
+
+def inherit(args: Any, sources: Mapping[str, str], checkpoint: Path, *, only_model: bool) -> tuple[Any, dict[str, str]]:
+    """The arguments with everything that was not given taken from the checkpoint's own.
+
+    ``only_model``: just the fields marked ``inherit`` (model, template, dtype, tuner). What was given stays.
+    """
+    file = checkpoint / "sft_args.json"
+    if not file.is_file():
+        raise CheckpointError(f"{checkpoint}: has no sft_args.json, so it was not written by this program. Name the model and the data beside it.")
+    saved = read_json(file)
+    known = specs(type(args))
+    taken = {
+        name: value
+        for name, value in saved.items()
+        if name in known
+        and name not in sources
+        and name not in OF_THE_COMMAND_LINE
+        and (not only_model or known[name].inherit)
+    }
+    told = {name: f"checkpoint {checkpoint.name}" for name, value in taken.items() if value != getattr(args, name)}
+    return replace(args, **taken), {**told, **sources}
+
+
+def choose_run_folder(args: Any, sources: Mapping[str, str], model_type: str, *, now: float | None = None) -> RunFolder:
+    """The run folder: the checkpoint's own when its newest checkpoint goes on exactly, else the next free version."""
+    root = Path(args.output_dir)
+    add_suffix = True if args.add_output_dir_suffix is None else args.add_output_dir_suffix
+    checkpoint = find_checkpoint(Path(args.resume_from_checkpoint)) if args.resume_from_checkpoint else None
+    if checkpoint is None and args.auto_resume:
+        checkpoint = _newest_of_all(root / model_type if add_suffix else root)
+    if checkpoint is not None and not args.resume_only_model and "output_dir" not in sources:
+        if newest_valid_checkpoint(checkpoint.parent) == checkpoint and (checkpoint.parent / "sft_args.json").is_file():
+            return RunFolder(path=checkpoint.parent, reason=f"goes on from {checkpoint.name}", resume_from=checkpoint)
+    if not add_suffix:
+        return RunFolder(path=root, reason="output_dir, as --add_output_dir_suffix is false", resume_from=checkpoint)
+    parent = root / model_type
+    versions = [int(m.group(1)) for m in map(RUN.match, (p.name for p in parent.glob("v*-*"))) if m]
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    return RunFolder(path=parent / f"v{max(versions, default=-1) + 1}-{stamp}", reason="the next free version", resume_from=checkpoint)
+
+
+def _newest_of_all(parent: Path) -> Path | None:
+    """The newest valid checkpoint among the runs of a folder, the latest run first."""
+    for run in sorted((p for p in [*parent.glob("v*-*"), parent] if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True):
+        found = newest_valid_checkpoint(run)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,87 @@
+"""What a run will do, shown before it starts: rows, steps, memory, disk, and the first samples as tokens."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from swift.llm.core import Encoded, Tokenizer
+from swift.llm.plan.memory import human
+from swift.llm.plan.plans import TrainPlan
+
+GREEN, DIM, RESET = "\x1b[32m", "\x1b[2m", "\x1b[0m"
+TOKENS_SHOWN = 400
+
+
+def tokens_of(ids: list[int], tokenizer: Tokenizer) -> list[str]:
+    """Each token's text; tokens that are parts of one character stay together with it."""
+    texts: list[str] = []
+    start = 0
+    for end in range(1, len(ids) + 1):
+        text = tokenizer.decode(ids[start:end])
+        if "\ufffd" in text and end - start < 4 and end < len(ids):
+            continue
+        texts += [text, *[""] * (end - start - 1)]
+        start = end
+    return texts
+
+
+def show_sample(sample: Encoded, tokenizer: Tokenizer, *, colour: bool) -> str:
+    """One sample as its tokens, divided by ``|``; trained tokens green, or between ``[[`` and ``]]`` without colour."""
+    ids = [int(token) for token in sample.input_ids[:TOKENS_SHOWN]]
+    texts = tokens_of(ids, tokenizer)
+    pieces: list[str] = []
+    for trained, run in _runs(list(zip(texts, sample.trained.tolist(), strict=False))):
+        text = "|".join(piece.replace("\n", "\\n") for piece in run)
+        if colour:
+            pieces.append(f"{GREEN}{text}{RESET}" if trained else f"{DIM}{text}{RESET}")
+        else:
+            pieces.append(f"[[{text}]]" if trained else text)
+    more = f" ... {len(sample) - TOKENS_SHOWN:,} more" if len(sample) > TOKENS_SHOWN else ""
+    return f"({len(sample):,} tokens, {int(sample.trained.sum()):,} trained) " + "|".join(pieces) + more
+
+
+def _runs(marked: list[tuple[str, bool]]) -> list[tuple[bool, list[str]]]:
+    runs: list[tuple[bool, list[str]]] = []
+    for text, trained in marked:
+        if runs and runs[-1][0] == trained:
+            runs[-1][1].append(text)
+        else:
+            runs.append((trained, [text]))
+    return runs
+
+
+def count_steps(plan: TrainPlan, num_batches_of: int) -> tuple[int, int]:
+    """(optimiser steps in all, steps in one epoch) for ``num_batches_of`` samples or packs."""
+    trainer = plan.trainer
+    size = trainer.batch_size
+    batches = num_batches_of // size if trainer.dataloader_drop_last else math.ceil(num_batches_of / size)
+    an_epoch = max(math.ceil(batches / trainer.gradient_accumulation_steps), 1)
+    return (trainer.max_steps if trainer.max_steps > 0 else math.ceil(an_epoch * trainer.num_train_epochs)), an_epoch
+
+
+def show_data(prepared: Any, plan: TrainPlan) -> list[str]:
+    """Kept and lost rows, samples, packs and steps, as lines."""
+    steps, an_epoch = count_steps(plan, len(prepared.train))
+    unit = "packs" if plan.data.packing else "samples"
+    lines = ["data", *("  " + line for line in prepared.report.lines())]
+    lines.append(
+        f"  train: {len(prepared.train):,} {unit}, {prepared.train.num_tokens:,} tokens, {prepared.train.num_trained:,} trained;"
+        f" validation: {len(prepared.val) if prepared.val is not None else 0:,} {unit}"
+    )
+    lines.append(
+        f"  steps: {steps:,} ({an_epoch:,} an epoch; {plan.trainer.batch_size} {unit} x"
+        f" {plan.trainer.gradient_accumulation_steps} accumulated an update)"
+    )
+    return lines
+
+
+def show_needs(memory_bytes: int, have_gib: float, checkpoint_size: int, free_gib: float, keep: int | None, steps: int, save_steps: int | None) -> list[str]:
+    """Predicted peak memory and disk, as lines."""
+    saves = max(steps // (save_steps or steps), 1)
+    kept = min(saves, keep) if keep else saves
+    return [
+        "needs (predicted)",
+        f"  memory: {human(memory_bytes)} at the peak, of {have_gib:.0f} GiB",
+        f"  disk: {human(checkpoint_size)} a checkpoint, {kept} kept at a time: {human(checkpoint_size * (kept + 1))} at most, {free_gib:.1f} GiB free",
+    ]

@@ -1,0 +1,1 @@
+"""The training loop, its settings, losses and checkpoints. Knows no data format, no template and no model catalog."""

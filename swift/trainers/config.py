@@ -1,0 +1,75 @@
+"""The training loop's settings: frozen, plain values, no torch.
+
+``hf_args.py`` turns them into transformers' TrainingArguments, and nowhere else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerConfig:
+    """One run of the loop. Batch sizes count samples (packs when packing) per device; step counts are optimiser steps.
+
+    ``autocast`` is the dtype of mixed precision (``bf16``, ``fp16`` or None); ``warmup_ratio`` a share of all steps.
+    ``save_steps``, ``eval_steps`` None follow their strategy alone. ``tokens_per_chunk`` bounds how many rows of logits exist at once.
+    """
+
+    output_dir: str
+    learning_rate: float
+    batch_size: int = 1
+    eval_batch_size: int = 1
+    gradient_accumulation_steps: int = 1
+    num_train_epochs: float = 1.0
+    max_steps: int = -1
+    optim: str = "adamw_torch"
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.95
+    adam_epsilon: float = 1e-8
+    weight_decay: float = 0.1
+    max_grad_norm: float = 1.0
+    lr_scheduler_type: str = "cosine"
+    lr_scheduler_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    warmup_ratio: float = 0.05
+    warmup_steps: int = 0
+    neftune_noise_alpha: float | None = None
+    autocast: str | None = None
+    gradient_checkpointing: bool = False
+    full_determinism: bool = False
+    seed: int = 42
+    data_seed: int = 42
+    shuffle: bool = True
+    group_by_length: bool = False
+    longest_first: bool = False
+    ignore_data_skip: bool = False
+    dataloader_num_workers: int = 0
+    dataloader_pin_memory: bool = False
+    dataloader_drop_last: bool = False
+    evaluation_strategy: str = "steps"
+    eval_steps: int | None = 50
+    save_strategy: str = "steps"
+    save_steps: int | None = 50
+    save_total_limit: int | None = 2
+    save_only_model: bool = False
+    save_safetensors: bool = True
+    save_on_each_node: bool = False
+    logging_steps: int = 5
+    logging_dir: str | None = None
+    report_to: tuple[str, ...] = ("tensorboard",)
+    disable_tqdm: bool = False
+    acc_strategy: str = "token"
+    acc_steps: int = 1
+    include_num_input_tokens_seen: bool = False
+    predict_with_generate: bool = False
+    early_stopping_patience: int | None = None
+    metric_for_best_model: str = "loss"
+    use_cpu: bool = False
+    ddp_backend: str | None = None
+    ddp_timeout: int = 1800
+    ddp_find_unused_parameters: bool | None = None
+    ddp_broadcast_buffers: bool | None = None
+    tokens_per_chunk: int = 4096
+    hf_args: Mapping[str, Any] = field(default_factory=dict)
