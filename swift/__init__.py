@@ -1,4 +1,5 @@
-"""Fine-tune, align, try, merge, quantise, measure and serve language models; `swift.llm` is the Python API."""
+"""Fine-tune, align, try, merge, quantise, measure and serve language models; `swift.llm` is the Python API.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ MARKERS = (END_OF_TEXT, TURN_START, TURN_END)
 CONTEXT = 2048
 
 # transformers 5 gives every model of the type "qwen2" this split and the NFC normalizer, whatever is in
-# tokenizer.json. So the file says the same, and each way to load the folder gives the same ids. Digits stand alone.
+# tokenizer.json. So the file says the same, and each way to load the folder gives the same ids.
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

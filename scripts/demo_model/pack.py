@@ -5,6 +5,7 @@ python pack.py --run runs/sft --tokenizer start --out swift/demo/model   writes 
 """
 
 import argparse
+import re
 import shutil
 from pathlib import Path
 
@@ -13,10 +14,11 @@ LARGEST = 12_000_000  # bytes of the whole folder, since it travels with every c
 
 def last_checkpoint(run: Path) -> Path:
     """The `checkpoint-N` folder with the largest N below `run`."""
-    found = sorted(run.rglob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    named = ((re.fullmatch(r"checkpoint-(\d+)", path.name), path) for path in run.rglob("checkpoint-*"))
+    found = sorted((int(match[1]), path) for match, path in named if match)
     if not found:
         raise SystemExit(f"{run} holds no checkpoint: training did not come to its first save.")
-    return found[-1]
+    return found[-1][1]
 
 
 def pack(run: Path, tokenizer: Path, out: Path) -> int:

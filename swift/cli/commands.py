@@ -11,7 +11,8 @@ _ARGUMENTS = "swift.llm.arguments.commands"
 
 
 class CommandRow(NamedTuple):
-    """A command: `arguments` is `"module:Class"`; `verb` a module with `main(parsed) -> int`, None if not built yet.
+    """A command: `arguments` is `"module:Class"`; `verb` a module with `main(parsed) -> int`, None if not
+    built yet.
 
     `presets` are values that the name itself stands for (`swift dpo` is `swift rlhf --rlhf_type dpo`).
     """
@@ -56,7 +57,7 @@ _ROWS = (
     CommandRow(
         "pt",
         "go on with pre-training on plain text",
-        "Go on with the pre-training of a model on plain text: rows {\"text\": ...}, or .txt files.",
+        'Go on with the pre-training of a model on plain text: rows {"text": ...}, or .txt files.',
         f"{_ARGUMENTS}.pt:PtArguments",
         "swift.llm.pt",
         ("swift pt --model_id_or_path Qwen/Qwen2.5-0.5B --dataset books.txt --max_length 1024 --packing",),
@@ -95,7 +96,9 @@ _ROWS = (
         "Merge, quantize, convert or upload a model.",
         f"{_ARGUMENTS}.export:ExportArguments",
         None,
-        ("swift export --ckpt_dir output/.../checkpoint-100 --merge_lora true --quant_bits 4 --quant_method gptq",),
+        (
+            "swift export --ckpt_dir output/.../checkpoint-100 --merge_lora true --quant_bits 4 --quant_method gptq",
+        ),
     ),
     CommandRow(
         "eval",
@@ -179,4 +182,4 @@ def find_command(name: str) -> CommandRow:
     from swift.utils.errors import ArgumentError
     from swift.utils.registry import unknown
 
-    raise ArgumentError(f"{unknown('command', name, COMMANDS)}. swift --help lists all of them.")
+    raise ArgumentError(f"{unknown('command', name, COMMANDS)} (swift --help lists all commands)")

@@ -1,4 +1,6 @@
-"""Reading a configuration file: YAML or JSON, from disk or by URL, with the line of every key. Knows no key but `strict`."""
+"""Reading a configuration file: YAML or JSON, from disk or by URL, with the line of every key. Knows no key
+but `strict`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ _FLOAT = re.compile(r"[-+]?(\d[\d_]*(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """The keys of a file in their order; `strict` says that options may only change keys that the file has."""
+    """The keys of a file in their order; `strict` says that options may only change keys that the file has.
+    """
 
     label: str
     items: list[Given]
@@ -27,7 +30,9 @@ class ConfigFile:
 
 
 def read_config(name: str) -> ConfigFile:
-    """Read a file or a URL. Raises ArgumentError with the line of a mistake, of an unknown form or of a doubled key."""
+    """Read a file or a URL. Raises ArgumentError with the line of a mistake, of an unknown form or of a
+    doubled key.
+    """
     url = re.match(r"https?://", name)
     label = name
     text = _fetch(name) if url else _load(name)
@@ -47,7 +52,9 @@ def _load(name: str) -> str:
     try:
         size = os.path.getsize(path)
         if size > MAX_BYTES:
-            raise ArgumentError(f"{name}: {size} bytes are too many for a configuration file; is it a data file?")
+            raise ArgumentError(
+                f"{name}: {size} bytes are too many for a configuration file; is it a data file?"
+            )
         with open(path, encoding="utf-8-sig") as file:
             return file.read()
     except FileNotFoundError:
@@ -67,7 +74,11 @@ def _missing(name: str, path: str) -> str:
     from swift.utils.registry import nearest
 
     near = nearest(os.path.basename(path), os.listdir(folder)) if os.path.isdir(folder) else []
-    hint = f"; did you mean {' or '.join(os.path.join(os.path.dirname(name), one) for one in near)}?" if near else ""
+    hint = (
+        f"; did you mean {' or '.join(os.path.join(os.path.dirname(name), one) for one in near)}?"
+        if near
+        else ""
+    )
     return f"{name}: there is no such file{hint}"
 
 
@@ -87,7 +98,9 @@ def _fetch(url: str) -> str:
         reason = getattr(error, "reason", None) or error
         raise ArgumentError(f"{url}: cannot be fetched: {reason}. Download it and give the file.") from None
     if len(body) > MAX_BYTES:
-        raise ArgumentError(f"{url}: more than {MAX_BYTES // 2**20} MiB are too much for a configuration file")
+        raise ArgumentError(
+            f"{url}: more than {MAX_BYTES // 2**20} MiB are too much for a configuration file"
+        )
     if kind == "text/html":
         raise ArgumentError(f"{url}: this is a web page; give the address of the raw file")
     try:
@@ -96,7 +109,7 @@ def _fetch(url: str) -> str:
         raise ArgumentError(f"{url}: not UTF-8 text") from None
 
 
-# -- JSON --------------------------------------------------------------------------------------------------------------
+# -- JSON ----------------------------------------------------------------------------------------------------
 
 
 def _read_json(text: str, label: str) -> list[Given]:
@@ -106,29 +119,37 @@ def _read_json(text: str, label: str) -> list[Given]:
         keys = [key for key, _ in pairs]
         for key in keys:
             if keys.count(key) > 1:
-                raise ArgumentError(f"{label}:{_line_of(text, key, last=True)}: key {key!r} is there twice; remove one")
+                raise ArgumentError(
+                    f"{label}:{_line_of(text, key, last=True)}: key {key!r} is there twice; remove one"
+                )
         return dict(pairs)
 
     try:
         content = json.loads(text, object_pairs_hook=refuse_doubles)
     except json.JSONDecodeError as error:
-        raise ArgumentError(f"{label}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}") from None
+        raise ArgumentError(
+            f"{label}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}"
+        ) from None
     except RecursionError:
         raise ArgumentError(f"{label}: nested too deeply") from None
     if not isinstance(content, dict):
-        raise ArgumentError(f"{label}: expected an object of options in braces, found {type(content).__name__}")
+        raise ArgumentError(
+            f"{label}: expected an object of options in braces, found {type(content).__name__}"
+        )
     return [_item(key, value, value, label, _line_of(text, key)) for key, value in content.items()]
 
 
 def _line_of(text: str, key: str, *, last: bool = False) -> int:
-    """Find the line of a key. A text with the same characters might come first: good enough to point a reader there."""
+    """Find the line of a key. A text with the same characters might come first: good enough to point a reader
+    there.
+    """
     import json
 
     found = [match.start() for match in re.finditer(re.escape(json.dumps(key)) + r"\s*:", text)]
     return text.count("\n", 0, found[-1 if last else 0]) + 1 if found else 1
 
 
-# -- YAML --------------------------------------------------------------------------------------------------------------
+# -- YAML ----------------------------------------------------------------------------------------------------
 
 
 def _read_yaml(text: str, label: str) -> list[Given]:
@@ -140,7 +161,9 @@ def _read_yaml(text: str, label: str) -> list[Given]:
         mark = error.problem_mark or error.context_mark
         place = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
         tab = " Indent with blanks, not with tabs." if error.problem and "\\t" in error.problem else ""
-        raise ArgumentError(f"{label}:{place} not valid YAML: {error.problem or error.context}.{tab}") from None
+        raise ArgumentError(
+            f"{label}:{place} not valid YAML: {error.problem or error.context}.{tab}"
+        ) from None
     except yaml.YAMLError as error:
         raise ArgumentError(f"{label}: not valid YAML: {error}") from None
     except RecursionError:
@@ -168,13 +191,16 @@ def _pairs(node: Any, label: str) -> list[tuple[Any, Any]]:
         if key.tag == "tag:yaml.org,2002:merge":
             raise ArgumentError(f"{label}:{line}: merge keys (<<) are not supported; write the keys out")
         if key.value in lines:
-            raise ArgumentError(f"{label}:{line}: key {key.value!r} is there already in line {lines[key.value]}; remove one")
+            raise ArgumentError(
+                f"{label}:{line}: key {key.value!r} is there already in line {lines[key.value]}; remove one"
+            )
         lines[key.value] = line
     return list(node.value)
 
 
 def _written(node: Any, label: str) -> Any:
-    """Texts as they stand in the file, so that `1.10`, `yes` or `1e-4` mean what the argument takes them for."""
+    """Texts as they stand in the file, so that `1.10`, `yes` or `1e-4` mean what the argument takes them for.
+    """
     import yaml
 
     if isinstance(node, yaml.ScalarNode):

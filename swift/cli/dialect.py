@@ -1,16 +1,17 @@
-"""The keys of axolotl's configuration files, as swift's arguments. Rows first, then one small function per key that needs one.
+"""The keys of axolotl's configuration files, as swift's arguments. Rows first, then one small function per
+key that needs one.
 
-Works on both sources: `base_model: x` in a file and `--base_model x` at the prompt. A key whose argument does not exist yet
-is a problem that says so; one that is empty or switched off asks for nothing and is passed over.
+Works on both sources: `base_model: x` in a file and `--base_model x` at the prompt. A key whose argument does
+not exist yet is a problem that says so; one that is empty or switched off asks for nothing and is passed
+over.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from swift.cli.dialect_data import DataKeys
+from swift.cli.dialect_data import TEMPLATES, read_entries
 from swift.cli.parser import Given
 
 __all__ = ["KEYS", "Translation", "other_command", "translate"]
@@ -99,7 +100,15 @@ EXCLUSIVE = (
 """Pairs of keys that cannot both be in one file."""
 
 _TRACKERS = {
-    "wandb": ("wandb_project", "wandb_mode", "wandb_entity", "wandb_watch", "wandb_name", "wandb_run_id", "wandb_log_model"),
+    "wandb": (
+        "wandb_project",
+        "wandb_mode",
+        "wandb_entity",
+        "wandb_watch",
+        "wandb_name",
+        "wandb_run_id",
+        "wandb_log_model",
+    ),
     "mlflow": ("mlflow_tracking_uri", "mlflow_experiment_name", "hf_mlflow_log_artifacts"),
 }
 _ADAPTER_COMMANDS = ("infer", "merge-lora", "export", "eval", "app-ui", "deploy")
@@ -115,7 +124,7 @@ class Translation:
         self.environment: dict[str, str] = {}
 
 
-def other_command(command: str, items: Sequence[Given]) -> tuple[str, str]  | None:
+def other_command(command: str, items: Sequence[Given]) -> tuple[str, str] | None:
     """Return the command that the keys of a file ask for and the key that does, if `sft` was typed."""
     given = {item.name for item in items if item.data not in (None, False, "")}
     if command == "sft" and "rl" in given:
@@ -125,22 +134,27 @@ def other_command(command: str, items: Sequence[Given]) -> tuple[str, str]  | No
     return None
 
 
-def translate(items: Sequence[Given], command: str, names: Mapping[str, str], *, from_file: bool) -> Translation:
+def translate(
+    items: Sequence[Given], command: str, names: Mapping[str, str], *, from_file: bool
+) -> Translation:
     """Translate the keys that `names` (every name and alias of the command's arguments) does not have."""
     return _Translator(items, command, names, from_file).run()
 
 
-class _Translator(DataKeys):
+class _Translator:
     """One pass over the keys. A method `key_<name>` translates the key of that name."""
 
-    def __init__(self, items: Sequence[Given], command: str, names: Mapping[str, str], from_file: bool) -> None:
+    def __init__(
+        self, items: Sequence[Given], command: str, names: Mapping[str, str], from_file: bool
+    ) -> None:
         self.result = Translation()
         self.command = command
         self.names = names
         self.from_file = from_file
         self.given = {item.name: item for item in items}
         self.foreign = {name for name in self.given if name in KEYS and self._is_foreign(name)}
-        self.hf_args: dict[str, Any] = {}
+        self.covered: set[str] = set()
+        self.merged: dict[str, Given] = {}
 
     def run(self) -> Translation:
         """Translate; native names keep their place behind, and unknown ones go through to be reported."""
@@ -149,24 +163,37 @@ class _Translator(DataKeys):
         for name, item in self.given.items():
             if name in self.foreign:
                 self._translate(name, item)
-        if self.hf_args and "hf_args" not in self.given:
-            first = next(item for item in self.given.values() if item.name in self.foreign)
-            self.put("hf_args", self.hf_args, first)
+        for name, merged in self.merged.items():
+            if name in self.given:
+                self.result.problems.append(
+                    f"{merged.where}: goes into {name}, which is given too; put it in there"
+                )
+            self.put(name, merged.raw, merged)
         if self.from_file and self.foreign:
             self._other_defaults()
-        translated = [item for item in self.result.items if item.name not in self._native()]
-        self.result.items = translated + [item for name, item in self.given.items() if name not in self.foreign]
+        native = [item for name, item in self.given.items() if name not in self.foreign | self.covered]
+        said = {self.names[item.name] for item in native if item.name in self.names and item.raw is not None}
+        self.result.items = [item for item in self.result.items if item.name not in said] + native
         return self.result
 
     def put(self, name: str, value: Any, origin: Given) -> None:
-        """Set an argument; one that this command does not have (a training option in `infer`) asks for nothing."""
+        """Set an argument; one that this command does not have (a training option in `infer`) asks for
+        nothing.
+        """
         if name in self.names:
             self.result.items.append(origin._replace(name=name, raw=value, data=value))
+
+    def add(self, name: str, more: Mapping[str, Any], origin: Given) -> None:
+        """Add entries to an argument that is a mapping and that several keys fill."""
+        earlier = self.merged.get(name, origin._replace(raw={}))
+        self.merged[name] = earlier._replace(raw={**earlier.raw, **more})
 
     def absent(self, origin: Given, what: str = "", hint: str = "") -> None:
         """Report that there is no counterpart yet."""
         hint = f" ({hint})" if hint else ""
-        self.result.problems.append(f"{origin.where}: {what or 'this key'} has no counterpart in this version yet{hint}")
+        self.result.problems.append(
+            f"{origin.where}: {what or 'this key'} has no counterpart in this version yet{hint}"
+        )
 
     def wrong(self, origin: Given, expected: str) -> None:
         """Report a value that cannot be understood."""
@@ -175,9 +202,6 @@ class _Translator(DataKeys):
     def note(self, origin: Given, text: str) -> None:
         """Add a sentence for the log."""
         self.result.notes.append(f"{origin.where}: {text}")
-
-    def _native(self) -> set[str]:
-        return {self.names[name] for name in self.given if name not in self.foreign and name in self.names}
 
     def _is_foreign(self, name: str) -> bool:
         """Whether the key is to be read as the other dialect has it; a few names mean something in both."""
@@ -195,7 +219,8 @@ class _Translator(DataKeys):
         if name in RENAMED:
             self.put(RENAMED[name], item.raw, item)
         elif name in PASSED_ON:
-            self.hf_args[name] = value
+            if value is not False:
+                self.add("hf_args", {name: value}, item)
         elif name in NO_EFFECT:
             self.note(item, f"no effect: {NO_EFFECT[name]}")
         elif name in ABSENT:
@@ -209,11 +234,14 @@ class _Translator(DataKeys):
         for first, second in EXCLUSIVE:
             one, other = self.given.get(first), self.given.get(second)
             if one and other and one.data and other.data:
-                self.result.problems.append(f"{other.where}: cannot stand beside {first} in one file; remove one of them")
+                self.result.problems.append(
+                    f"{other.where}: cannot stand beside {first} in one file; remove one of them"
+                )
 
     def _other_defaults(self) -> None:
         """What the other dialect does where its file is silent, and swift would do otherwise."""
-        origin = next(self.given[name] for name in self.given if name in self.foreign)
+        first = next(self.given[name] for name in self.given if name in self.foreign)
+        origin = first._replace(source=f"{first.source.rpartition(':')[0]}, as such a file has it by default")
         if self.command not in ("sft", "pt", "rlhf"):
             return
         if not self._says("adapter", "sft_type", "s2_attention", "lora_model_dir"):
@@ -238,7 +266,7 @@ class _Translator(DataKeys):
             self.wrong(item, "true or false")
         return item.data is True
 
-    # -- model and precision -------------------------------------------------------------------------------------------
+    # -- model and precision ---------------------------------------------------------------------------------
 
     def key_model_type(self, item: Given, value: Any) -> None:
         """A class of transformers, where swift has a registry key."""
@@ -281,13 +309,17 @@ class _Translator(DataKeys):
             self.absent(item, "a limit for other devices than GPUs 0, 1, ...")
             return
         sizes = [gpus[str(number)] for number in range(len(gpus))]
-        self.put("device_max_memory", [f"{size}GiB" if isinstance(size, int) else str(size) for size in sizes], item)
+        self.put(
+            "device_max_memory",
+            [f"{size}GiB" if isinstance(size, int) else str(size) for size in sizes],
+            item,
+        )
 
     def key_bf16(self, item: Given, value: Any) -> None:
         """`auto` leaves the choice, `full` evaluates in bf16 too."""
         if value == "full":
             self.put("dtype", "bf16", item)
-            self.hf_args["bf16_full_eval"] = True
+            self.add("hf_args", {"bf16_full_eval": True}, item)
         elif value == "auto":
             self.put("dtype", "AUTO", item)
         elif self._is_on(item):
@@ -312,7 +344,10 @@ class _Translator(DataKeys):
 
     def _bits(self, item: Given, bits: int) -> None:
         if self._is_on(item):
-            if all(self._says(name) and self.given[name].data is True for name in ("load_in_4bit", "load_in_8bit")):
+            if all(
+                self._says(name) and self.given[name].data is True
+                for name in ("load_in_4bit", "load_in_8bit")
+            ):
                 self.result.problems.append(f"{item.where}: load_in_4bit and load_in_8bit exclude each other")
             self.put("quantization_bit", bits, item)
             self.put("quant_method", "bnb", item)
@@ -333,7 +368,53 @@ class _Translator(DataKeys):
             else:
                 self.absent(item, str(key))
 
-    # -- method --------------------------------------------------------------------------------------------------------
+    # -- data ------------------------------------------------------------------------------------------------
+
+    def key_datasets(self, item: Given, value: Any) -> None:
+        """The training data."""
+        self._data(item, value, "dataset")
+
+    def key_test_datasets(self, item: Given, value: Any) -> None:
+        """The validation data."""
+        self._data(item, value, "val_dataset")
+
+    def key_pretraining_dataset(self, item: Given, value: Any) -> None:
+        """Plain text, as a stream."""
+        self._data(item, value, "dataset")
+        self.put("streaming", True, item)
+
+    def _data(self, item: Given, value: Any, name: str) -> None:
+        entries = read_entries(value, name)
+        for text in entries.wrong:
+            self.result.problems.append(f"{item.where}: {text}")
+        for text in entries.absent:
+            self.absent(item, text)
+        if len(entries.templates) > 1:
+            self.absent(item, "another template for each data set")
+        elif entries.templates and not self._says("chat_template", "template_type"):
+            self.put("template_type", entries.templates.pop(), item)
+        if entries.info:
+            self.add("custom_dataset_info", entries.info, item)
+        self.put(name, entries.items, item)
+
+    def key_val_set_size(self, item: Given, value: Any) -> None:
+        """A share of the rows; a number of rows has no argument."""
+        if isinstance(value, (int, float)) and value >= 1:
+            self.absent(item, "a number of rows", "give a share below 1, or test_datasets")
+        else:
+            self.put("dataset_test_ratio", value, item)
+
+    def key_eval_sample_packing(self, item: Given, value: Any) -> None:
+        """Validation is packed as training is."""
+        packing = self.given.get("sample_packing", self.given.get("packing"))
+        if self._is_on(item) != bool(packing and packing.data):
+            self.absent(item, "packing of the validation data apart from the training data")
+
+    def key_chat_template(self, item: Given, value: Any) -> None:
+        """Templates by their names here."""
+        self.put("template_type", TEMPLATES.get(str(value), value), item)
+
+    # -- method ----------------------------------------------------------------------------------------------
 
     def key_adapter(self, item: Given, value: Any) -> None:
         """QLoRA is LoRA over 4 bits."""
@@ -356,9 +437,9 @@ class _Translator(DataKeys):
         """Every linear layer; modules that are named beside it are among them."""
         if self._is_on(item):
             self.put("target_modules", ["ALL"], item)
-            named = self.given.pop("lora_target_modules", None)
-            if named is not None and named.data:
-                self.note(item, "covers lora_target_modules")
+            if self._says("lora_target_modules"):
+                self.covered.add("lora_target_modules")
+                self.note(item, "every linear layer, so lora_target_modules adds nothing")
 
     def key_lora_on_cpu(self, item: Given, value: Any) -> None:
         """Only a merge has an argument for it."""
@@ -383,7 +464,7 @@ class _Translator(DataKeys):
         if self._is_on(item):
             self.put("sft_type", "longlora", item)
 
-    # -- training ------------------------------------------------------------------------------------------------------
+    # -- training --------------------------------------------------------------------------------------------
 
     def key_optimizer(self, item: Given, value: Any) -> None:
         """GaLore is a switch beside its base optimizer."""
@@ -405,7 +486,7 @@ class _Translator(DataKeys):
         """The settings of GaLore are arguments; others go to transformers as they are."""
         galore = self._says("optimizer") and str(self.given["optimizer"].data).startswith("galore_")
         if not galore:
-            self.hf_args["optim_args"] = value
+            self.add("hf_args", {"optim_args": value}, item)
             return
         if not isinstance(value, Mapping):
             self.wrong(item, "a mapping")
@@ -440,7 +521,9 @@ class _Translator(DataKeys):
         if item.data in (0, 1):
             self.put(strategy, "epoch" if item.data else "no", item)
         else:
-            self.absent(item, "more than once an epoch", f"give {'eval' if 'eval' in item.name else 'save'}_steps")
+            self.absent(
+                item, "more than once an epoch", f"give {'eval' if 'eval' in item.name else 'save'}_steps"
+            )
 
     def key_sdp_attention(self, item: Given, value: Any) -> None:
         """torch's own attention."""
@@ -453,7 +536,7 @@ class _Translator(DataKeys):
 
     key_flash_attn_cross_entropy = key_flash_attn_rms_norm = key_flash_attn_fuse_mlp = _liger
 
-    # -- distribution and tracking -------------------------------------------------------------------------------------
+    # -- distribution and tracking ---------------------------------------------------------------------------
 
     def key_fsdp(self, item: Given, value: Any) -> None:
         """A list of words becomes the string of transformers."""
@@ -466,7 +549,9 @@ class _Translator(DataKeys):
 
     def _tracker(self, item: Given, value: Any) -> None:
         tracker = next(name for name, keys in _TRACKERS.items() if item.name in keys)
-        self.result.environment[item.name.upper()] = str(value).lower() if isinstance(value, bool) else str(value)
+        self.result.environment[item.name.upper()] = (
+            str(value).lower() if isinstance(value, bool) else str(value)
+        )
         if not any(one.name == "report_to" for one in self.result.items):
             self.put("report_to", [tracker], item)
 

@@ -1,57 +1,138 @@
-"""The data part of axolotl's configuration: entries of `datasets` as items of `--dataset`, or as rows of a dataset_info."""
+"""Entries of axolotl's `datasets` as items of `--dataset` and, where they need options, as rows of a
+dataset_info.
+
+Pure: entries in, items out. Looks at the disk only to tell a file from a repository.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from swift.cli.parser import Given
+__all__ = ["TEMPLATES", "DataEntries", "read_entries"]
 
-__all__ = ["DataKeys"]
+TEMPLATES = {"chatml": "chatml", "inst": "mistral", "alpaca": "default"}
+"""Chat templates that have another name here."""
 
-READ_AS_THEY_ARE = frozenset({"alpaca", "completion", "sharegpt"})
-"""Types that are found by the columns of the rows."""
-
-RENAMES: Mapping[str, Mapping[str, str]] = {
+_AS_THEY_ARE = ("alpaca", "completion", "sharegpt")  # found by the columns of the rows
+_COLUMNS: Mapping[str, Mapping[str, str]] = {
     "oasst": {"INSTRUCTION": "query", "RESPONSE": "response"},
     "gpteacher": {"response": "output"},
     "alpaca_chat.load_qa": {"question": "query", "answer": "response"},
     "alpaca_chat.load_camel_ai": {"message_1": "query", "message_2": "response"},
     "alpaca_w_system.load_open_orca": {"system_prompt": "system", "question": "query"},
 }
-"""Types that are a known shape under other names of columns."""
-
-TURNS: Mapping[str, Mapping[str, str]] = {
+_TURNS: Mapping[str, Mapping[str, str]] = {
     "sharegpt.load_role": {"from_key": "role", "user_role": "human", "assistant_role": "gpt"},
     "sharegpt.load_guanaco": {"user_role": "prompter", "assistant_role": "assistant"},
     "pygmalion": {"from_key": "role", "user_role": "human", "assistant_role": "bot"},
 }
-"""Types that are turns under other names of roles."""
-
-_FILE_TYPES = {
-    "json": (".json", ".jsonl"),
-    "csv": (".csv",),
-    "text": (".txt",),
-}
-_ENTRY_KEYS = frozenset(
-    {"path", "name", "type", "ds_type", "data_files", "train_on_split", "split", "conversation", "field", "field_human",
-     "field_model"}
+_SUFFIXES = {"json": (".json", ".jsonl"), "csv": (".csv",), "text": (".txt",)}
+_FILES = (".json", ".jsonl", ".csv", ".txt", ".parquet", ".arrow")
+_KNOWN = (
+    "path", "name", "type", "ds_type", "data_files", "train_on_split", "split", "conversation", "field", "field_human",
+    "field_model",
 )  # fmt: skip
-_TEMPLATES = {"chatml": "chatml", "inst": "mistral", "alpaca": "default"}
 
 
-class DataKeys:
-    """The methods for the keys about data; mixed into the translator, which has `put`, `absent`, `wrong` and `note`."""
+@dataclass
+class DataEntries:
+    """What the entries became. `info` holds the rows of a dataset_info by name; `absent` what has no
+    counterpart yet.
+    """
 
-    def put(self, name: str, value: Any, origin: Given) -> None:
-        """Set an argument."""
-        raise NotImplementedError
+    items: list[str] = field(default_factory=list)
+    info: dict[str, dict[str, Any]] = field(default_factory=dict)
+    templates: set[str] = field(default_factory=set)
+    absent: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
 
-    def absent(self, origin: Given, what: str = "", hint: str = "") -> None:
-        """Report a missing counterpart."""
-        raise NotImplementedError
 
-    def wrong(self, origin: Given, expected: str) -> None:
-        """Report a value that cannot be understood."""
-        raise NotImplementedError
+def read_entries(entries: Any, key: str) -> DataEntries:
+    """Translate a list of entries, or a single path; `key` begins the names of the rows that are made."""
+    result = DataEntries()
+    for number, entry in enumerate(entries if isinstance(entries, list) else [entries]):
+        place = f"entry {number + 1}"
+        if isinstance(entry, str):
+            entry = {"path": entry}
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("path"), str):
+            result.wrong.append(f"{place} has no path")
+            continue
+        _read_entry(
+            {name: value for name, value in entry.items() if value is not None},
+            f"{key}-{number + 1}",
+            place,
+            result,
+        )
+    return result
+
+
+def _read_entry(entry: Mapping[str, Any], row_name: str, place: str, result: DataEntries) -> None:
+    result.absent += [f"{place}: {name}" for name in entry if name not in _KNOWN]
+    if "conversation" in entry:
+        result.templates.add(TEMPLATES.get(entry["conversation"], entry["conversation"]))
+    options = _options(entry, place, result)
+    subsets = [str(name) for name in _listed(entry.get("name"))]
+    for number, source in enumerate(_sources(entry, place, result)):
+        is_file = source.casefold().endswith(_FILES) or os.path.exists(os.path.expanduser(source))
+        if not options:
+            suffix = ":" + "/".join(subsets) if subsets else ""
+            result.items.append(source + suffix if is_file or "::" in source else f"HF::{source}{suffix}")
+            continue
+        name = row_name if number == 0 else f"{row_name}-{number + 1}"
+        where = (
+            {"dataset_path": os.path.abspath(os.path.expanduser(source))}
+            if is_file
+            else {"hf_dataset_id": source.removeprefix("HF::")}
+        )
+        result.info[name] = where | ({"subsets": subsets} if subsets else {}) | options
+        result.items.append(name)
+
+
+def _sources(entry: Mapping[str, Any], place: str, result: DataEntries) -> list[str]:
+    """Return files or a repository; the word json as a path means the files that are listed beside it."""
+    path = entry["path"]
+    if "data_files" in entry and path in ("json", "csv", "text"):
+        return [str(one) for one in _listed(entry["data_files"])]
+    if "data_files" in entry:
+        result.absent.append(f"{place}: data_files of a repository")
+    if "://" in path:
+        result.absent.append(f"{place}: a path with {path.partition('://')[0]}://")
+    kind = entry.get("ds_type")
+    if kind is not None and not path.casefold().endswith(_SUFFIXES.get(str(kind), (f".{kind}",))):
+        result.absent.append(f"{place}: ds_type {kind} for a file of another suffix")
+    return [path]
+
+
+def _options(entry: Mapping[str, Any], place: str, result: DataEntries) -> dict[str, Any]:
+    """Return the settings of a dataset_info row that the entry needs; none, if the columns tell all."""
+    options: dict[str, Any] = {}
+    kind = entry.get("type")
+    turns: dict[str, str] = {}
+    if isinstance(kind, Mapping):
+        result.absent.append(f"{place}: a prompt format under type")
+    elif kind in _COLUMNS:
+        options["columns"] = dict(_COLUMNS[kind])
+    elif kind in _TURNS:
+        turns |= _TURNS[kind]
+    elif kind is not None and kind not in _AS_THEY_ARE:
+        result.absent.append(f"{place}: type {kind}")
+    if "field" in entry:
+        options.setdefault("columns", {})[str(entry["field"])] = "text"
+    turns |= {
+        new: str(entry[old])
+        for old, new in (("field_human", "user_role"), ("field_model", "assistant_role"))
+        if old in entry
+    }
+    if turns:
+        options["conversations"] = turns
+    split = entry.get("train_on_split", entry.get("split"))
+    if split is not None:
+        options["split"] = [str(split)]
+    return options
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else list(value) if isinstance(value, list) else [value]

@@ -1,7 +1,8 @@
-"""argv and a configuration file to one frozen arguments object. Generic: knows no argument by name but `--config`.
+"""argv and a configuration file to one frozen arguments object. Generic: knows no argument by name but
+`--config`.
 
-Order of strength: command line, file, default. (What a checkpoint hands on stands between file and default; the verb adds
-it, since it takes a look at the disk.)
+Order of strength: command line, file, default. (What a checkpoint hands on stands between file and default;
+the verb adds it, since it takes a look at the disk.)
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ __all__ = ["Given", "Parsed", "parse", "parse_argv"]
 class Parsed:
     """What was said. `sources` has an entry for given fields only: "flag --lora_rank", "file cfg.yaml:12".
 
-    `notes` are sentences for the log. `command` may differ from the one that was typed: a file can ask for another.
-    `environment` holds variables that a file sets for its tracker.
+    `notes` are sentences for the log. `command` may differ from the one that was typed: a file can ask for
+    another. `environment` holds variables that a file sets for its tracker.
     """
 
     command: str
@@ -37,7 +38,8 @@ class Parsed:
 class Given(NamedTuple):
     """One name and value as written: `where` is how messages call the place, `source` how the plan does.
 
-    `raw` is text, a list of texts, or what JSON holds; `data` the same as YAML reads it (numbers, truth values).
+    `raw` is text, a list of texts, or what JSON holds; `data` the same as YAML reads it (numbers, truth
+    values).
     """
 
     name: str
@@ -48,7 +50,8 @@ class Given(NamedTuple):
 
 
 def parse(command: CommandRow, argv: Sequence[str]) -> Parsed:
-    """Read the words after the command. Raises ArgumentError that lists everything that is wrong with them."""
+    """Read the words after the command. Raises ArgumentError that lists everything that is wrong with them.
+    """
     return _Reader(command).read(argv)
 
 
@@ -114,7 +117,7 @@ class _Reader:
             self._refuse_additions(flags, items, config.label)
         return items
 
-    # -- words ---------------------------------------------------------------------------------------------------------
+    # -- words -----------------------------------------------------------------------------------------------
 
     def _split(self, argv: Sequence[str]) -> tuple[list[str], list[Given]]:
         """Cut argv into what stands before the first option, and the options with their values."""
@@ -137,7 +140,9 @@ class _Reader:
         """Pair a name with its values; a bare truth value is true, and `--no_x` the opposite of `--x`."""
         where, source = typed, f"flag {typed}"
         spec = self.specs.get(self.names.get(name, ""))
-        negated = self.specs.get(self.names.get(name.removeprefix("no_"), "")) if name.startswith("no_") else None
+        negated = (
+            self.specs.get(self.names.get(name.removeprefix("no_"), "")) if name.startswith("no_") else None
+        )
         if spec is None and negated is not None and negated.kind == "bool":
             if values:
                 self.problems.append(f"{typed} takes no value; write --{negated.name} {values[0]}")
@@ -153,7 +158,9 @@ class _Reader:
         if spec is None or is_list(spec):
             return Given(name, values, [_read_scalar(value) for value in values], where, source)
         text = " ".join(values)
-        self.problems.append(f'{typed} takes one value, not {len(values)}: {text}. A text with blanks needs quotes: "{text}"')
+        self.problems.append(
+            f'{typed} takes one value, not {len(values)}: {text}. A text with blanks needs quotes: "{text}"'
+        )
         return None
 
     def _file_name(self, positionals: list[str], flags: list[Given]) -> str | None:
@@ -176,9 +183,11 @@ class _Reader:
                 count = len(positionals) if is_list(spec) else 1
                 words, positionals = positionals[:count], positionals[count:]
                 label = f"argument {spec.name}"
-                self._take([Given(spec.name, words if is_list(spec) else words[0], None, label, label)], skip=False)
+                self._take(
+                    [Given(spec.name, words if is_list(spec) else words[0], None, label, label)], skip=False
+                )
 
-    # -- values --------------------------------------------------------------------------------------------------------
+    # -- values ----------------------------------------------------------------------------------------------
 
     def _translate(self, items: list[Given], *, from_file: bool) -> list[Given]:
         """Turn keys of the other dialect into arguments, if there are any."""
@@ -229,7 +238,11 @@ class _Reader:
             self.notes.append(f"{item.where}: old name of --{spec.name}")
         if spec.deprecated is not None:
             self.notes.append(f"{item.where}: deprecated; use {spec.deprecated}")
-        if isinstance(item.raw, str) and item.raw in spec.renamed and spec.renamed[item.raw].lower() != item.raw.lower():
+        if (
+            isinstance(item.raw, str)
+            and item.raw in spec.renamed
+            and spec.renamed[item.raw].lower() != item.raw.lower()
+        ):
             self.notes.append(f"{item.where}: {item.raw} is an old value, read as {spec.renamed[item.raw]}")
 
     def _unknown(self, item: Given) -> str:

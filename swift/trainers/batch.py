@@ -6,14 +6,20 @@ Alphabet: ``B`` samples, ``T`` tokens of one sample (padded: of the longest), ``
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from typing import TypedDict
 
 import torch
 
 IGNORED = -100
 
 
-class FlatBatch(TypedDict):
+class Weighted(TypedDict, total=False):
+    """What any batch may have: how much each token's loss counts."""
+
+    loss_scale: torch.Tensor  # float32, in the shape of labels
+
+
+class FlatBatch(Weighted):
     """Samples one after another in a single row, without padding; ``labels[t]`` is the token at t, predicted at t - 1.
 
     ``labels`` is -100 where no loss is taken, and at the first token of each sample. Sample n holds the tokens
@@ -25,19 +31,18 @@ class FlatBatch(TypedDict):
     labels: torch.Tensor  # (1, ΣT) int64
     cu_seqlens: torch.Tensor  # (N + 1,) int32
     max_seqlen: int
-    loss_scale: NotRequired[torch.Tensor]  # (1, ΣT) float32
 
 
-class PaddedBatch(TypedDict):
+class PaddedBatch(Weighted):
     """Samples as rows of equal length; ``attention_mask`` is 0 on padding, ``labels`` is -100 there."""
 
     input_ids: torch.Tensor  # (B, T) int64
     attention_mask: torch.Tensor  # (B, T) int64
     labels: torch.Tensor  # (B, T) int64
-    loss_scale: NotRequired[torch.Tensor]  # (B, T) float32
 
 
 Batch = FlatBatch | PaddedBatch
+"""What `collate` returns and the model's step takes."""
 
 
 def count_tokens(batch: Mapping[str, torch.Tensor]) -> int:

@@ -230,12 +230,10 @@ class Progress(TrainerCallback):
             self.eval_bar = tqdm(total=total, desc="eval", leave=False, dynamic_ncols=True, file=sys.stderr)
         self.eval_bar.update(1)
 
-    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if self.eval_bar is not None:
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if self.eval_bar is not None:  # the log after an evaluation
             self.eval_bar.close()
             self.eval_bar = None
-
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.is_world_process_zero:
             tqdm.write(describe(kwargs["logs"]), file=sys.stderr)
 
@@ -253,7 +251,7 @@ def describe(logs: Mapping[str, Any]) -> str:
     """One line for people: ``step 5/100  loss 1.234  token_acc 0.61 ...``."""
     parts = [f"step {logs['global_step/max_steps']}"] if "global_step/max_steps" in logs else []
     for key, value in logs.items():
-        if key not in _ON_THE_BAR:
+        if key not in _ON_THE_BAR and not (key == "remaining_time" and "loss" not in logs):
             parts.append(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}")
     return "  ".join(parts)
 

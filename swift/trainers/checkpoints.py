@@ -236,7 +236,8 @@ def _read_weights(folder: Path) -> dict[str, torch.Tensor]:
 def save_weights(model: Any, folder: Path, state_dict: Mapping[str, torch.Tensor] | None, safetensors: bool) -> None:
     """Write the model in its own format: a peft adapter, or config and weights of a transformers model."""
     if safetensors:
-        model.save_pretrained(folder, state_dict=state_dict)
+        with _no_bars():
+            model.save_pretrained(folder, state_dict=state_dict)
         return
     if hasattr(model, "peft_config"):
         model.save_pretrained(folder, state_dict=state_dict, safe_serialization=False)
@@ -246,6 +247,20 @@ def save_weights(model: Any, folder: Path, state_dict: Mapping[str, torch.Tensor
     if getattr(model, "generation_config", None) is not None:
         model.generation_config.save_pretrained(folder)
     torch.save(dict(state_dict or model.state_dict()), folder / "pytorch_model.bin")
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Without transformers' own progress bars, which would tear ours."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def check_writable(folder: Path) -> None:

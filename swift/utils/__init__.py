@@ -1,1 +1,3 @@
-"""The ground floor: errors, registries, late imports, files, log. Standard library only; knows nothing of models."""
+"""The ground floor: errors, registries, late imports, files, log. Standard library only; knows nothing of
+models.
+"""

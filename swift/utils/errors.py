@@ -13,7 +13,8 @@
     ├── Interrupted      130/143   a run that was asked to stop by SIGINT or SIGTERM, after it saved its state
     └── EngineError            1   generation that failed
 
-The number is the exit code of the process. A message says what was given, what was expected and what to do next.
+The number is the exit code of the process. A message says what was given, what was expected and what to do
+next.
 """
 
 from __future__ import annotations
@@ -98,7 +99,8 @@ class TrainingError(SwiftError):
 
 
 class Interrupted(SwiftError):
-    """A run that a signal stopped; the message says how to go on, `exit_code` is 128 + the signal's number."""
+    """A run that a signal stopped; the message says how to go on, `exit_code` is 128 + the signal's number.
+    """
 
     def __init__(self, message: str, exit_code: int = 130) -> None:
         super().__init__(message)

@@ -37,8 +37,8 @@ def disk_error(error: OSError, path: str | os.PathLike[str]) -> DiskError:
 def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file beside `path` for writing, and rename it to `path` when the block ends well.
 
-    Text is UTF-8 with plain newlines; missing folders are made. If the block raises, `path` is as it was before and the
-    partial file is gone. Raises DiskError where the file system refuses.
+    Text is UTF-8 with plain newlines; missing folders are made. If the block raises, `path` is as it was
+    before and the partial file is gone. Raises DiskError where the file system refuses.
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode must be 'w' or 'wb', not {mode!r}")
@@ -110,6 +110,8 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(f"{target}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}") from None
+        raise DataError(
+            f"{target}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}"
+        ) from None
     except RecursionError:
         raise DataError(f"{target}: nested too deeply to be read as JSON") from None

@@ -11,7 +11,9 @@ __all__ = ["load", "require"]
 
 
 def load(path: str) -> Any:
-    """Return the object that `"module:attr"` (or `"module:Class.method"`) names; `"module"` alone is the module."""
+    """Return the object that `"module:attr"` (or `"module:Class.method"`) names; `"module"` alone is the
+    module.
+    """
     module_name, _, attribute = path.partition(":")
     found: Any = import_module(module_name)
     for part in attribute.split(".") if attribute else ():
@@ -22,8 +24,9 @@ def load(path: str) -> Any:
 def require(*requirements: str, extra: str | None = None) -> None:
     """Check that packages such as `"vllm>=0.6"` are installed, by metadata and without importing them.
 
-    Raises MissingPackageError that lists all that is missing or too old, with the pip line to type; `extra` names the
-    file in `requirements/` that holds them. Markers count: `'triton; sys_platform == "linux"'` asks for nothing elsewhere.
+    Raises MissingPackageError that lists all that is missing or too old, with the pip line to type; `extra`
+    names the file in `requirements/` that holds them. Markers count: `'triton; sys_platform == "linux"'` asks
+    for nothing elsewhere.
     """
     from importlib.metadata import PackageNotFoundError, version
 

@@ -1,4 +1,6 @@
-"""One logger, `swift`. It speaks on the first rank only (warnings on all), and never configures the root logger."""
+"""One logger, `swift`. It speaks on the first rank only (warnings on all), and never configures the root
+logger.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def set_level(level: str | int) -> None:
-    """Set the level by name ("INFO", "debug") or number. Raises ValueError for a name that logging does not know."""
+    """Set the level by name ("INFO", "debug") or number. Raises ValueError for a name that logging does not
+    know.
+    """
     logger.setLevel(level.upper() if isinstance(level, str) else level)
 
 

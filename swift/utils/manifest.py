@@ -118,4 +118,7 @@ def _describe(path: Path, sync: bool = False) -> dict[str, Any]:
     with open(path, "r+b" if sync else "rb") as file:
         if sync:
             os.fsync(file.fileno())
-        return {"size": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        digest = hashlib.sha256()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+        return {"size": os.fstat(file.fileno()).st_size, "sha256": digest.hexdigest()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from swift.utils.errors import ArgumentError
@@ -23,7 +23,9 @@ RowT = TypeVar("RowT", bound=Named)
 
 
 def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
-    """Return up to `limit` candidates that look like `name`, best first; case, dashes and underscores do not count."""
+    """Return up to `limit` candidates that look like `name`, best first; case, dashes and underscores do not
+    count.
+    """
     import difflib  # only on the way to an error message
 
     def fold(text: str) -> str:
@@ -35,13 +37,19 @@ def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     wanted = fold(name)
     matches = difflib.get_close_matches(wanted, folded, n=limit, cutoff=0.6)
     if len(wanted) >= 3:  # `lora` is far from `lora_rank` by edit distance, and still what is meant
-        starts = [key for key in sorted(folded) if key.startswith(wanted) or wanted.startswith(key) and len(key) >= 3]
+        starts = [
+            key
+            for key in sorted(folded)
+            if key.startswith(wanted) or wanted.startswith(key) and len(key) >= 3
+        ]
         matches += [key for key in starts if key not in matches]
     return [original for key in matches for original in folded[key]][:limit]
 
 
 def unknown(kind: str, name: str, candidates: Iterable[str]) -> str:
-    """Build "unknown model_type 'qwen2'; did you mean 'qwen2-7b'?"; a short list is shown whole if nothing is near."""
+    """Build "unknown model_type 'qwen2'; did you mean 'qwen2-7b'?"; a short list is shown whole if nothing is
+    near.
+    """
     names = list(candidates)
     near = nearest(name, names)
     message = f"unknown {kind} {name!r}"
@@ -58,15 +66,35 @@ def _either(names: list[str]) -> str:
 
 
 class Registry(Mapping[str, RowT]):
-    """A mapping of rows that only grows, and only until it is frozen."""
+    """A mapping of rows that only grows, and only until it is frozen.
 
-    def __init__(self, kind: str, rows: Iterable[RowT] = (), *, source: str = "swift") -> None:
+    ``fill``, where given, yields the first rows with the place of each; it is called when a row is first
+    asked for.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        rows: Iterable[RowT] = (),
+        *,
+        source: str = "swift",
+        fill: Callable[[], Iterable[tuple[RowT, str]]] | None = None,
+    ) -> None:
         self.kind = kind
-        self._rows: dict[str, RowT] = {}
+        self._fill = fill
+        self._known: dict[str, RowT] = {}
         self._sources: dict[str, str] = {}
         self._frozen = False
         for row in rows:
             self.register(row, source=source)
+
+    @property
+    def _rows(self) -> dict[str, RowT]:
+        if self._fill is not None:
+            fill, self._fill = self._fill, None
+            for row, source in fill():
+                self.register(row, source=source)
+        return self._known
 
     def register(self, row: RowT, *, source: str) -> RowT:
         """Add `row`; `source` is the place that a later duplicate is told about.

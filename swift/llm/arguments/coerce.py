@@ -1,7 +1,8 @@
-"""From what was written (at the prompt, in a file, in Python) to a value of the argument's kind: one way for all sources.
+"""From what was written (at the prompt, in a file, in Python) to a value of the argument's kind: one way for
+all sources.
 
-Knows no command and does not say where a value came from: the caller puts the flag, or the file and line, in front of the
-message.
+Knows no command and does not say where a value came from: the caller puts the flag, or the file and line, in
+front of the message.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def is_list(spec: Spec) -> bool:
 def coerce(spec: Spec, raw: Any) -> Any:
     """Return `raw` as a value of the argument: checked against its choices, `~` expanded, lists as tuples.
 
-    `raw` is text, or what YAML, JSON or Python hold. Raises ArgumentError whose message says what was expected, and
-    begins with the value seen.
+    `raw` is text, or what YAML, JSON or Python hold. Raises ArgumentError whose message says what was
+    expected, and begins with the value seen.
     """
     if raw is None:
         if spec.default is None or spec.kind == "json":
@@ -72,7 +73,9 @@ def checked(arguments: ArgumentsT) -> ArgumentsT:
         except ArgumentError as error:
             problems.append(f"{name}: {error}")
     if problems:
-        raise ArgumentError("\n  - ".join([f"{len(problems)} wrong values:", *problems]) if problems[1:] else problems[0])
+        raise ArgumentError(
+            "\n  - ".join([f"{len(problems)} wrong values:", *problems]) if problems[1:] else problems[0]
+        )
     return replace(arguments, **changed)  # type: ignore[type-var]
 
 
@@ -124,12 +127,18 @@ def _sequence(spec: Spec, raw: Any) -> tuple[Any, ...]:
 
 
 def _split_commas(items: list[Any]) -> list[Any]:
-    """Cut a single item at its commas; among several, a comma is most likely a mistake. A file may be called so."""
-    with_commas = [item for item in items if isinstance(item, str) and "," in item and not os.path.exists(item)]
+    """Cut a single item at its commas; among several, a comma is most likely a mistake. A file may be called
+    so.
+    """
+    with_commas = [
+        item for item in items if isinstance(item, str) and "," in item and not os.path.exists(item)
+    ]
     if not with_commas:
         return items
     if len(items) > 1:
-        raise ArgumentError(f"{with_commas[0]!r} holds a comma: separate items by commas or by blanks, not by both")
+        raise ArgumentError(
+            f"{with_commas[0]!r} holds a comma: separate items by commas or by blanks, not by both"
+        )
     return [part.strip() for part in items[0].split(",") if part.strip()]
 
 
@@ -233,7 +242,9 @@ def _existing_path(text: str) -> str:
 
 
 def _json(spec: Spec, raw: Any) -> Any:
-    """Return a mapping (or a preset, or the path of a file that stays a file). Raises ArgumentError otherwise."""
+    """Return a mapping (or a preset, or the path of a file that stays a file). Raises ArgumentError
+    otherwise.
+    """
     if isinstance(raw, Mapping):
         return dict(raw)
     if not isinstance(raw, (str, os.PathLike)):
@@ -248,7 +259,8 @@ def _json(spec: Spec, raw: Any) -> Any:
     else:
         path = _absolute(text)
         if not os.path.exists(path):
-            raise ArgumentError(f"{text!r} is neither {expected(spec)}: there is no such file")
+            presets = f", nor one of {', '.join(spec.presets)}" if spec.presets else ""
+            raise ArgumentError(f"{text!r} is no JSON text, nor a file that exists{presets}")
         value = _content(path)
         if spec.path == "keep":
             return path

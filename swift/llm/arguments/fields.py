@@ -1,7 +1,8 @@
-"""How an argument is declared: once, beside its default, with the text that help, pages and forms are made from.
+"""How an argument is declared: once, beside its default, with the text that help, pages and forms are made
+from.
 
-Knows no argument by name and parses nothing. Annotations in the group files are real objects (those files do not postpone
-their evaluation), since the kind of an argument is read from them.
+Knows no argument by name and parses nothing. Annotations in the group files are real objects (those files do
+not postpone their evaluation), since the kind of an argument is read from them.
 """
 
 from __future__ import annotations
@@ -84,9 +85,10 @@ class Spec:
     """All that is known of one argument besides its value.
 
     `presets` are named values beside free ones; a choice or preset may hold a number: `pissa_niter_<N>`.
-    `registry` names the rows a value is taken from (`swift list <registry>` shows them). `path` is "always" for a path,
-    "maybe" for a value that is a path only if such a file exists, "keep" for JSON that stays in its file. `commas` splits a
-    single item. `inherit` marks what a checkpoint's saved arguments hand on. `renamed` maps old values to new ones.
+    `registry` names the rows a value is taken from (`swift list <registry>` shows them). `path` is "always"
+    for a path, "maybe" for a value that is a path only if such a file exists, "keep" for JSON that stays in
+    its file. `commas` splits a single item. `inherit` marks what a checkpoint's saved arguments hand on.
+    `renamed` maps old values to new ones.
     """
 
     __slots__ = (

@@ -11,18 +11,21 @@ class GenerationArguments:
     """Sampling; None follows the model's generation_config."""
 
     max_new_tokens: int = arg(
-        2048, "Most tokens of an answer. A server goes by the client's max_tokens.", "generation", starred=True,
+        2048, "Most tokens of an answer. A server goes by the client's max_tokens.", "generation",
+        starred=True,
     )  # fmt: skip
     do_sample: bool | None = arg(
-        None, "Draw tokens by their probability (true) or take the likeliest (false).", "generation", starred=True,
+        None, "Draw tokens by their probability (true) or take the likeliest (false).", "generation",
+        starred=True,
     )  # fmt: skip
     temperature: float | None = arg(
-        None, "Divides the scores before they become probabilities; 0 takes the likeliest token.", "generation",
-        starred=True,
+        None, "Divides the scores before they become probabilities; 0 takes the likeliest token.",
+        "generation", starred=True,
     )  # fmt: skip
     top_k: int | None = arg(None, "Draw from the k likeliest tokens only.", "generation", starred=True)
     top_p: float | None = arg(
-        None, "Draw from the likeliest tokens that together have this probability.", "generation", starred=True,
+        None, "Draw from the likeliest tokens that together have this probability.", "generation",
+        starred=True,
     )  # fmt: skip
     repetition_penalty: float | None = arg(
         None, "Above 1, makes tokens that occurred already less likely.", "generation", starred=True,
@@ -34,4 +37,6 @@ class GenerationArguments:
 class StopArguments:
     """Where an answer ends."""
 
-    stop_words: Sequence[str] = arg((), "Texts that end an answer, besides the template's.", "generation", metavar="TEXT")
+    stop_words: Sequence[str] = arg(
+        (), "Texts that end an answer, besides the template's.", "generation", metavar="TEXT",
+    )  # fmt: skip

@@ -15,7 +15,8 @@ class ListArguments:
 
     what: str = arg("models", "What to list.", "misc", choices=LISTS, positional=True)
     words: Sequence[str] = arg(
-        (), "Words that all must occur in a row: in its name, hub id or tags.", "misc", positional=True, metavar="WORD",
+        (), "Words that all must occur in a row: in its name, hub id or tags.", "misc", positional=True,
+        metavar="WORD",
     )  # fmt: skip
     json: bool = arg(False, "Print JSON lines, all fields of a row.", "misc")
     custom_register_path: str | None = arg(

@@ -10,15 +10,17 @@ class QuantArguments:
     """Weights in few bits, under an adapter or for answers."""
 
     quant_method: str | None = arg(
-        None, "Library that quantizes. Left out, bnb for 4 and 8 bits, hqq for other numbers. awq, gptq and aqlm only "
-        "say how the weights are quantized already.", "quantization",
-        choices=("bnb", "hqq", "eetq", "awq", "gptq", "aqlm"), inherit=True,
+        None, "Library that quantizes. Left out, bnb for 4 and 8 bits, hqq for other numbers. awq, gptq and "
+        "aqlm only say how the weights are quantized already.", "quantization", choices=("bnb", "hqq", "eetq",
+        "awq", "gptq", "aqlm"), inherit=True,
     )  # fmt: skip
     quantization_bit: int = arg(
-        0, "Bits of a weight; 0 is off. bnb takes 4 or 8; hqq 1, 2, 3, 4 or 8.", "quantization",
-        choices=(0, 1, 2, 3, 4, 8), inherit=True,
+        0, "Bits of a weight; 0 is off. bnb takes 4 or 8; hqq 1, 2, 3, 4 or 8.", "quantization", choices=(0,
+        1, 2, 3, 4, 8), inherit=True,
     )  # fmt: skip
-    hqq_axis: int = arg(0, "Axis along which hqq groups weights.", "quantization", choices=(0, 1), inherit=True)
+    hqq_axis: int = arg(
+        0, "Axis along which hqq groups weights.", "quantization", choices=(0, 1), inherit=True,
+    )  # fmt: skip
     hqq_dynamic_config_path: str | None = arg(
         None, "JSON file with hqq settings of single layers.", "quantization", path="always", inherit=True,
     )  # fmt: skip
@@ -33,6 +35,6 @@ class QuantArguments:
         True, "Quantize the scales of 4-bit weights as well.", "quantization", inherit=True,
     )  # fmt: skip
     bnb_4bit_quant_storage: str | None = arg(
-        None, "Type that packed 4-bit weights are stored as; FSDP needs the type of the other weights.", "quantization",
-        inherit=True,
+        None, "Type that packed 4-bit weights are stored as; FSDP needs the type of the other weights.",
+        "quantization", inherit=True,
     )  # fmt: skip

@@ -11,10 +11,12 @@ RLHF_TYPES = ("dpo", "orpo", "simpo", "kto", "cpo", "rm", "ppo")
 class AlignmentArguments:
     """The algorithm, its reference model and its reward model."""
 
-    rlhf_type: str = arg("dpo", "Alignment algorithm; rm trains a reward model.", "rlhf", choices=RLHF_TYPES, starred=True)
+    rlhf_type: str = arg(
+        "dpo", "Alignment algorithm; rm trains a reward model.", "rlhf", choices=RLHF_TYPES, starred=True,
+    )  # fmt: skip
     ref_model_type: str | None = arg(
-        None, "Reference model by its name in the catalog; left out, the trained model before training. cpo, simpo and "
-        "orpo use none.", "rlhf", registry="models",
+        None, "Reference model by its name in the catalog; left out, the trained model before training. "
+        "cpo, simpo and orpo use none.", "rlhf", registry="models",
     )  # fmt: skip
     ref_model_id_or_path: str | None = arg(
         None, "Hub id or folder of the reference model.", "rlhf", path="maybe", metavar="ID_OR_PATH",
@@ -23,19 +25,22 @@ class AlignmentArguments:
         None, "Revision of the reference model; left out, that of the trained model.", "rlhf",
     )  # fmt: skip
     beta: float | None = arg(
-        None, "How strongly the model is held to the reference; left out, 2.0 for simpo and 0.1 otherwise.", "rlhf",
+        None, "How strongly the model is held to the reference; left out, 2.0 for simpo and 0.1 otherwise.",
+        "rlhf",
     )  # fmt: skip
     label_smoothing: float = arg(0.0, "Share of preferences assumed to be wrong (0 to 0.5).", "rlhf")
     loss_type: str | None = arg(
         None, "Variant of the loss; left out, sigmoid for dpo and cpo, simpo for simpo, kto for kto.", "rlhf",
     )  # fmt: skip
-    rpo_alpha: float = arg(1.0, "Weight of the loss on the chosen answer that is added.", "rlhf-dpo", starred=True)
+    rpo_alpha: float = arg(
+        1.0, "Weight of the loss on the chosen answer that is added.", "rlhf-dpo", starred=True,
+    )  # fmt: skip
     cpo_alpha: float = arg(1.0, "Weight of the loss on the chosen answer, in cpo and simpo.", "rlhf-cpo")
     simpo_gamma: float = arg(1.0, "Margin between the rewards; 0.5 to 1.5 is usual.", "rlhf-cpo")
     desirable_weight: float = arg(1.0, "Weight of rows with label true.", "rlhf-kto")
     undesirable_weight: float = arg(
-        1.0, "Weight of rows with label false. Weights times counts of the two kinds should stand as 1 to 1, up to 4 to "
-        "3.", "rlhf-kto",
+        1.0, "Weight of rows with label false. Weights times counts of the two kinds should stand as 1 to "
+        "1, up to 4 to 3.", "rlhf-kto",
     )  # fmt: skip
     reward_model_id_or_path: str | None = arg(
         None, "Folder or hub id of the reward model; it must have a value head.", "rlhf-ppo", path="maybe",

@@ -11,9 +11,12 @@ class ScoreArguments:
     """Which benchmarks, how much of them, against what."""
 
     eval_dataset: Sequence[str] = arg(
-        (), "Benchmarks by name; left out, all. No effect with custom_eval_config.", "eval", starred=True, metavar="NAME",
+        (), "Benchmarks by name; left out, all. No effect with custom_eval_config.", "eval", starred=True,
+        metavar="NAME",
     )  # fmt: skip
-    eval_backend: str = arg("OpenCompass", "Harness that runs them.", "eval", choices=("Native", "OpenCompass"))
+    eval_backend: str = arg(
+        "OpenCompass", "Harness that runs them.", "eval", choices=("Native", "OpenCompass"),
+    )  # fmt: skip
     eval_few_shot: int | None = arg(
         None, "Examples shown before each question; left out, as the benchmark has it.", "eval",
         deprecated="nothing: the benchmark's own number is used",
@@ -23,8 +26,8 @@ class ScoreArguments:
     )  # fmt: skip
     name: str = arg("", "Name of the run, part of the result folder <eval_output_dir>/<name>/<time>.", "eval")
     eval_url: str | None = arg(
-        None, "Server with the OpenAI interface to measure, such as http://127.0.0.1:8000/v1, in place of a local model.",
-        "eval",
+        None, "Server with the OpenAI interface to measure, such as http://127.0.0.1:8000/v1, in place of a "
+        "local model.", "eval",
     )  # fmt: skip
     eval_token: str = arg("EMPTY", "Key of that server; EMPTY is none.", "eval")
     eval_is_chat_model: bool | None = arg(

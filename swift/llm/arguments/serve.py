@@ -16,7 +16,9 @@ class HttpArguments:
     ssl_certfile: str | None = arg(None, "TLS certificate file.", "server", path="always")
     log_interval: int = arg(10, "Seconds between lines of statistics; 0 is off.", "server")
     owned_by: str = arg("swift", "Owner that the list of models names.", "server")
-    served_model_name: str | None = arg(None, "Name of the model for clients; left out, its model_type.", "server")
+    served_model_name: str | None = arg(
+        None, "Name of the model for clients; left out, its model_type.", "server",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,8 @@ class AppArguments:
     """The chat page."""
 
     host: str = arg(
-        "127.0.0.1", "Address to listen on; 0.0.0.0 opens the page to the network.", "server", aliases=("server_name",),
+        "127.0.0.1", "Address to listen on; 0.0.0.0 opens the page to the network.", "server",
+        aliases=("server_name",),
     )  # fmt: skip
     port: int = arg(7860, "Port to listen on.", "server", aliases=("server_port",))
     share: bool = arg(False, "Make a public link to the page, through Gradio's servers.", "server")
@@ -34,7 +37,9 @@ class AppArguments:
 class WebArguments:
     """The page for all commands."""
 
-    host: str = arg("127.0.0.1", "Address to listen on; 0.0.0.0 opens the page to the network.", "server", starred=True)
+    host: str = arg(
+        "127.0.0.1", "Address to listen on; 0.0.0.0 opens the page to the network.", "server", starred=True,
+    )  # fmt: skip
     port: int = arg(7860, "Port to listen on.", "server")
     lang: str = arg("zh", "Language of the page.", "server", choices=("zh", "en"))
     share: bool = arg(False, "Make a public link to the page, through Gradio's servers.", "server")

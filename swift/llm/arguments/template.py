@@ -10,35 +10,38 @@ class TemplateArguments:
     """The chat template, the same for training and for answers."""
 
     template_type: str = arg(
-        "AUTO", "Chat template by name. AUTO takes the model's.", "template", registry="templates", starred=True,
-        inherit=True,
+        "AUTO", "Chat template by name. AUTO takes the model's.", "template", registry="templates",
+        starred=True, inherit=True,
     )  # fmt: skip
     system: str | None = arg(
-        None, "System prompt. Left out, the template's own; an empty text removes it.", "template", starred=True,
-        inherit=True,
+        None, "System prompt. Left out, the template's own; an empty text removes it.", "template",
+        starred=True, inherit=True,
     )  # fmt: skip
     max_length: int = arg(
-        2048, "Most tokens of one sample; -1 lifts the limit. truncation_strategy says what happens above it.",
-        "template", starred=True,
+        2048, "Most tokens of one sample; -1 lifts the limit. truncation_strategy says what happens above "
+        "it.", "template", starred=True,
     )  # fmt: skip
     truncation_strategy: str = arg(
-        "delete", "What happens to a sample over max_length: delete drops it, truncation_left keeps its last max_length "
-        "tokens, split cuts it into several samples (plain text only). All are listed in the row ledger.",
-        "template", choices=("delete", "truncation_left", "split"), renamed={"ignore": "delete"},
+        "delete", "What happens to a sample over max_length: delete drops it, truncation_left keeps its "
+        "last max_length tokens, split cuts it into several samples (plain text only). All are listed in "
+        "the row ledger.", "template", choices=("delete", "truncation_left", "split"),
+        renamed={"ignore": "delete"},
     )  # fmt: skip
     verify_template: bool = arg(
-        True, "Check the template against the tokenizer's own before work begins, and say where they differ.", "template",
-    )  # fmt: skip
-    permissive_special_tokens: bool = arg(
-        False, "Read control tokens that occur in the data, such as <|im_end|>, as tokens; otherwise they stay text.",
+        True, "Check the template against the tokenizer's own before work begins, and say where they differ.",
         "template",
     )  # fmt: skip
+    permissive_special_tokens: bool = arg(
+        False, "Read control tokens that occur in the data, such as <|im_end|>, as tokens; otherwise they "
+        "stay text.", "template",
+    )  # fmt: skip
     enable_thinking: bool | None = arg(
-        None, "Let a model that can reason before it answers do so, or not. Left out, as its template has it.", "template",
+        None, "Let a model that can reason before it answers do so, or not. Left out, as its template has "
+        "it.", "template",
     )  # fmt: skip
     template_date: str | None = arg(
-        None, "Date that a template writes into the prompt, as YYYY-MM-DD. Left out, the template's fixed date, never "
-        "today's.", "template", metavar="DATE",
+        None, "Date that a template writes into the prompt, as YYYY-MM-DD. Left out, the template's fixed "
+        "date, never today's.", "template", metavar="DATE",
     )  # fmt: skip
     tools_prompt: str = arg(
         "react_en", "How the tools of a row are written into the system prompt.", "agent",
@@ -54,10 +57,10 @@ class TrainTemplateArguments(TemplateArguments):
         False, "Weight the parts of an agent's answer (Action, Action Input and so on) in the loss.", "agent",
     )  # fmt: skip
     loss_scale_config_path: str = arg(
-        "DEFAULT", "Weights for use_loss_scale: a preset, or a JSON file of marker or pattern to weights.", "agent",
-        presets=("DEFAULT", "alpha-umi", "agent-flan"), path="maybe",
+        "DEFAULT", "Weights for use_loss_scale: a preset, or a JSON file of marker or pattern to weights.",
+        "agent", presets=("DEFAULT", "alpha-umi", "agent-flan"), path="maybe",
     )  # fmt: skip
     rescale_image: int = arg(
-        -1, "Most pixels (width times height) of an image; a larger one shrinks to it. -1 leaves images alone.",
-        "multimodal",
+        -1, "Most pixels (width times height) of an image; a larger one shrinks to it. -1 leaves images "
+        "alone.", "multimodal",
     )  # fmt: skip

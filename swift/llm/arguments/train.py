@@ -10,20 +10,26 @@ from swift.llm.arguments.fields import Json, arg
 class LoopArguments:
     """Batches, steps and what a step costs."""
 
-    batch_size: int = arg(1, "Samples of one device in one step.", "training", aliases=("per_device_train_batch_size",))
+    batch_size: int = arg(
+        1, "Samples of one device in one step.", "training", aliases=("per_device_train_batch_size",),
+    )  # fmt: skip
     gradient_accumulation_steps: int | None = arg(
-        None, "Batches of one update. Left out, as many as make 16 samples over all devices.", "training", starred=True,
+        None, "Batches of one update. Left out, as many as make 16 samples over all devices.", "training",
+        starred=True,
     )  # fmt: skip
     num_train_epochs: float = arg(
-        1.0, "Passes over the data; a fraction is allowed. No effect where max_steps is given.", "training", starred=True,
+        1.0, "Passes over the data; a fraction is allowed. No effect where max_steps is given.", "training",
+        starred=True,
     )  # fmt: skip
     max_steps: int = arg(-1, "Number of updates; -1 leaves that to num_train_epochs.", "training")
     gradient_checkpointing: bool | None = arg(
-        None, "Compute activations again in the backward pass, to save memory. Left out, on where the model supports it.",
-        "training", starred=True,
+        None, "Compute activations again in the backward pass, to save memory. Left out, on where the model "
+        "supports it.", "training", starred=True,
     )  # fmt: skip
     seed: int = arg(42, "Seed of all random numbers.", "training")
-    full_determinism: bool = arg(False, "Allow only operations that give the same result every time.", "training")
+    full_determinism: bool = arg(
+        False, "Allow only operations that give the same result every time.", "training",
+    )  # fmt: skip
     auto_find_batch_size: bool = arg(False, "Halve the batch until it fits the memory.", "training")
     test_oom_error: bool = arg(
         False, "Begin with the longest rows, so that lack of memory shows at once.", "training",
@@ -33,19 +39,22 @@ class LoopArguments:
         aliases=("neftune_alpha",),
     )  # fmt: skip
     neftune_backend: str | None = arg(
-        None, "Library that adds that noise; left out, transformers.", "training", choices=("transformers", "swift"),
+        None, "Library that adds that noise; left out, transformers.", "training", choices=("transformers",
+        "swift"),
     )  # fmt: skip
     use_liger: bool = arg(False, "Use the Liger kernels; needs the package liger-kernel.", "training")
     loss_name: str | None = arg(None, "Name of a registered loss of your own.", "training")
-    gpu_memory_fraction: float | None = arg(None, "Share of the GPU memory that may be used (0 to 1).", "training")
+    gpu_memory_fraction: float | None = arg(
+        None, "Share of the GPU memory that may be used (0 to 1).", "training",
+    )  # fmt: skip
     dataloader_num_workers: int | None = arg(
         None, "Processes that make batches. Left out, 1, or 0 on Windows.", "training",
     )  # fmt: skip
     dataloader_pin_memory: bool = arg(True, "Keep batches in memory that copies to a GPU faster.", "training")
     dataloader_drop_last: bool = arg(False, "Leave out a last batch that is not full.", "training")
     hf_args: Json = arg(
-        None, "Further settings of transformers' TrainingArguments, as JSON; they win over the ones swift chooses.",
-        "training",
+        None, "Further settings of transformers' TrainingArguments, as JSON; they win over the ones swift "
+        "chooses.", "training",
     )  # fmt: skip
 
 
@@ -54,7 +63,8 @@ class OptimizerArguments:
     """The optimizer and its learning rate."""
 
     learning_rate: float | None = arg(
-        None, "Highest learning rate. Left out, 1e-5 for sft_type full and 1e-4 for adapters.", "optimizer", starred=True,
+        None, "Highest learning rate. Left out, 1e-5 for sft_type full and 1e-4 for adapters.", "optimizer",
+        starred=True,
     )  # fmt: skip
     min_lr: float | None = arg(
         None, "Lowest learning rate of Megatron; left out, a tenth of learning_rate.", "optimizer",
@@ -66,12 +76,14 @@ class OptimizerArguments:
     weight_decay: float = arg(0.1, "Decay of the weights, apart from the gradient.", "optimizer")
     max_grad_norm: float = arg(1.0, "Longest gradient; a longer one is scaled down.", "optimizer")
     lr_scheduler_type: str = arg(
-        "cosine", "Course of the learning rate, by its name in transformers: cosine, linear, constant and others.",
-        "optimizer",
+        "cosine", "Course of the learning rate, by its name in transformers: cosine, linear, constant and "
+        "others.", "optimizer",
     )  # fmt: skip
     lr_scheduler_kwargs: Json = arg(None, "Further settings of that course, as JSON.", "optimizer")
     warmup_ratio: float = arg(0.05, "Share of the steps in which the learning rate rises.", "optimizer")
-    warmup_steps: int = arg(0, "The same as a number of steps; above 0 it wins over warmup_ratio.", "optimizer")
+    warmup_steps: int = arg(
+        0, "The same as a number of steps; above 0 it wins over warmup_ratio.", "optimizer",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,17 +95,20 @@ class EvaluationArguments:
         starred=True,
     )  # fmt: skip
     evaluation_strategy: str = arg(
-        "steps", "When to evaluate.", "evaluation", choices=("steps", "epoch", "no"), aliases=("eval_strategy",),
+        "steps", "When to evaluate.", "evaluation", choices=("steps", "epoch", "no"),
+        aliases=("eval_strategy",),
     )  # fmt: skip
     eval_batch_size: int | None = arg(
-        None, "Samples of one device in an evaluation step. Left out, batch_size, or 1 with predict_with_generate.",
-        "evaluation", aliases=("per_device_eval_batch_size",),
+        None, "Samples of one device in an evaluation step. Left out, batch_size, or 1 with "
+        "predict_with_generate.", "evaluation", aliases=("per_device_eval_batch_size",),
     )  # fmt: skip
     predict_with_generate: bool = arg(
-        False, "Let the model answer and compare the answers (ROUGE, BLEU), in place of the loss. Slow.", "evaluation",
+        False, "Let the model answer and compare the answers (ROUGE, BLEU), in place of the loss. Slow.",
+        "evaluation",
     )  # fmt: skip
     acc_strategy: str = arg(
-        "token", "Whether accuracy counts tokens or whole answers.", "evaluation", choices=("token", "sentence"),
+        "token", "Whether accuracy counts tokens or whole answers.", "evaluation", choices=("token",
+        "sentence"),
     )  # fmt: skip
     acc_steps: int = arg(1, "Steps between computations of the training accuracy.", "evaluation")
     early_stopping_patience: int | None = arg(
@@ -106,12 +121,12 @@ class CheckpointArguments:
     """What is saved, where, and what a run continues from."""
 
     output_dir: str = arg(
-        "output", "Folder of the results; each run makes a folder <model_type>/v<N>-<time> in it.", "checkpoint",
-        starred=True, path="always",
+        "output", "Folder of the results; each run makes a folder <model_type>/v<N>-<time> in it.",
+        "checkpoint", starred=True, path="always",
     )  # fmt: skip
     add_output_dir_suffix: bool | None = arg(
-        None, "Make that folder of its own for each run; false writes to output_dir itself. Left out, true except inside "
-        "a PAI job.", "checkpoint",
+        None, "Make that folder of its own for each run; false writes to output_dir itself. Left out, true "
+        "except inside a PAI job.", "checkpoint",
     )  # fmt: skip
     resume_from_checkpoint: str | None = arg(
         None, "Checkpoint to continue from, exactly: weights, optimizer, random numbers, place in the data.",
@@ -138,7 +153,9 @@ class CheckpointArguments:
     save_safetensors: bool = arg(
         True, "Save weights as safetensors, not as .bin.", "checkpoint", aliases=("safe_serialization",),
     )  # fmt: skip
-    save_on_each_node: bool = arg(False, "Save on every machine of a run over several machines.", "checkpoint")
+    save_on_each_node: bool = arg(
+        False, "Save on every machine of a run over several machines.", "checkpoint",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,11 +163,13 @@ class LoggingArguments:
     """What a run tells, and to whom."""
 
     logging_steps: int = arg(5, "Steps between lines of the log.", "logging")
-    logging_dir: str | None = arg(None, "Folder of the TensorBoard files; left out, runs in the folder of the run.",
-        "logging", path="always")  # fmt: skip
+    logging_dir: str | None = arg(
+        None, "Folder of the TensorBoard files; left out, runs in the folder of the run.", "logging",
+        path="always",
+    )  # fmt: skip
     report_to: Sequence[str] = arg(
-        ("tensorboard",), "Trackers to report to, such as tensorboard, wandb or mlflow; all means every installed one, "
-        "none no one.", "logging", metavar="TRACKER",
+        ("tensorboard",), "Trackers to report to, such as tensorboard, wandb or mlflow; all means every "
+        "installed one, none no one.", "logging", metavar="TRACKER",
     )  # fmt: skip
     disable_tqdm: bool = arg(False, "Show no progress bar.", "logging")
     include_num_input_tokens_seen: bool = arg(False, "Log the number of tokens trained on so far.", "logging")
@@ -166,7 +185,9 @@ class DistributedArguments:
         presets=("default-zero2", "default-zero3", "zero2-offload", "zero3-offload"),
         aliases=("deepspeed_config_path",),
     )  # fmt: skip
-    fsdp: str = arg("", "FSDP mode as transformers takes it, for instance \"full_shard auto_wrap\".", "distributed")
+    fsdp: str = arg(
+        "", 'FSDP mode as transformers takes it, for instance "full_shard auto_wrap".', "distributed",
+    )  # fmt: skip
     fsdp_config: Json = arg(None, "FSDP settings: a JSON file or JSON.", "distributed")
     fsdp_num: int = arg(1, "Size of an FSDP group (TorchAcc).", "distributed")
     model_layer_cls_name: str | None = arg(None, "Class of a decoder layer (TorchAcc).", "distributed")
@@ -177,14 +198,16 @@ class DistributedArguments:
     )  # fmt: skip
     ddp_timeout: int = arg(1800, "Seconds to wait for the other processes.", "distributed")
     ddp_find_unused_parameters: bool | None = arg(
-        None, "Look for parameters without a gradient in each step; left out, the opposite of gradient_checkpointing.",
-        "distributed",
+        None, "Look for parameters without a gradient in each step; left out, the opposite of "
+        "gradient_checkpointing.", "distributed",
     )  # fmt: skip
     ddp_broadcast_buffers: bool | None = arg(
-        None, "Copy buffers between processes in each step; left out, the opposite of gradient_checkpointing.",
-        "distributed",
+        None, "Copy buffers between processes in each step; left out, the opposite of "
+        "gradient_checkpointing.", "distributed",
     )  # fmt: skip
-    train_backend: str = arg("transformers", "Training engine.", "distributed", choices=("transformers", "megatron"))
+    train_backend: str = arg(
+        "transformers", "Training engine.", "distributed", choices=("transformers", "megatron"),
+    )  # fmt: skip
     tp: int = arg(1, "Tensor-parallel size of Megatron.", "distributed")
     pp: int = arg(1, "Pipeline-parallel size of Megatron.", "distributed")
     sequence_parallel: bool = arg(False, "Sequence parallelism of Megatron.", "distributed")
@@ -207,8 +230,8 @@ class TrainPushArguments(PushArguments):
     """When training uploads."""
 
     hub_strategy: str = arg(
-        "every_save", "When to upload.", "hub", choices=("end", "every_save", "checkpoint", "all_checkpoints"),
-        aliases=("push_hub_strategy",),
+        "every_save", "When to upload.", "hub", choices=("end", "every_save", "checkpoint",
+        "all_checkpoints"), aliases=("push_hub_strategy",),
     )  # fmt: skip
 
 
@@ -217,7 +240,7 @@ class TrainModelArguments:
     """What only training asks of a model."""
 
     check_model_is_latest: bool = arg(
-        True, "Ask the hub whether the downloaded model is still the newest; false works without a network.", "model",
-        starred=True,
+        True, "Ask the hub whether the downloaded model is still the newest; false works without a network.",
+        "model", starred=True,
     )  # fmt: skip
     vit_use_gc: bool = arg(True, "Gradient checkpointing in the vision part as well.", "multimodal")

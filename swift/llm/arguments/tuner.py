@@ -15,8 +15,8 @@ class SftTypeArguments:
     """The tuning method, which a checkpoint keeps."""
 
     sft_type: str = arg(
-        "lora", "Tuning method. QLoRA is lora with quantization_bit 4.", "tuner", choices=SFT_TYPES, starred=True,
-        inherit=True,
+        "lora", "Tuning method. QLoRA is lora with quantization_bit 4.", "tuner", choices=SFT_TYPES,
+        starred=True, inherit=True,
     )  # fmt: skip
 
 
@@ -25,32 +25,34 @@ class TunerArguments(SftTypeArguments):
     """Settings that several methods share, and full tuning."""
 
     tuner_backend: str = arg(
-        "peft", "Library that implements the adapter.", "tuner", choices=("swift", "peft", "unsloth"), inherit=True,
+        "peft", "Library that implements the adapter.", "tuner", choices=("swift", "peft", "unsloth"),
+        inherit=True,
     )  # fmt: skip
     target_modules: Sequence[str] = arg(
-        ("DEFAULT",), "Modules that get an adapter, by name. DEFAULT (or AUTO) is the model's list, ALL every linear layer "
-        "but the head, EMBEDDING the embeddings; words and names can be combined.", "tuner", starred=True, commas=True,
-        aliases=("lora_target_modules", "boft_target_modules", "vera_target_modules", "ia3_target_modules"),
-        metavar="NAME",
+        ("DEFAULT",), "Modules that get an adapter, by name. DEFAULT (or AUTO) is the model's list, ALL "
+        "every linear layer but the head, EMBEDDING the embeddings; words and names can be combined.",
+        "tuner", starred=True, commas=True, aliases=("lora_target_modules", "boft_target_modules",
+        "vera_target_modules", "ia3_target_modules"), metavar="NAME",
     )  # fmt: skip
     target_regex: str | None = arg(
         None, "Regular expression that whole module names must match; replaces target_modules.", "tuner",
         aliases=("lora_target_regex",),
     )  # fmt: skip
     modules_to_save: Sequence[str] = arg(
-        (), "Modules that are trained in full and saved beside the adapter. EMBEDDING stands for the embeddings, LN for "
-        "all norms.", "tuner", metavar="NAME",
-        aliases=("lora_modules_to_save", "boft_modules_to_save", "vera_modules_to_save", "ia3_modules_to_save"),
+        (), "Modules that are trained in full and saved beside the adapter. EMBEDDING stands for the "
+        "embeddings, LN for all norms.", "tuner", metavar="NAME", aliases=("lora_modules_to_save",
+        "boft_modules_to_save", "vera_modules_to_save", "ia3_modules_to_save"),
     )  # fmt: skip
     freeze_parameters: Sequence[str] = arg(
         (), "Beginnings of the names of parameters that stay as they are.", "tuner-full", metavar="PREFIX",
     )  # fmt: skip
     freeze_parameters_ratio: float = arg(
-        0.0, "Share of the parameters, from the bottom of the model up, that stays as it is (0 to 1).", "tuner-full",
+        0.0, "Share of the parameters, from the bottom of the model up, that stays as it is (0 to 1).",
+        "tuner-full",
     )  # fmt: skip
     additional_trainable_parameters: Sequence[str] = arg(
-        (), "Beginnings of the names of parameters to train although the two options above freeze them.", "tuner-full",
-        metavar="PREFIX",
+        (), "Beginnings of the names of parameters to train although the two options above freeze them.",
+        "tuner-full", metavar="PREFIX",
     )  # fmt: skip
     freeze_vit: bool = arg(
         False, "Leave the vision part of a multimodal model as it is.", "tuner-full", starred=True,
@@ -62,8 +64,12 @@ class LoraArguments:
     """LoRA and its variants."""
 
     lora_rank: int = arg(8, "Rank of the two factors.", "tuner-lora", starred=True)
-    lora_alpha: int = arg(32, "Scale: the update is multiplied by alpha over rank.", "tuner-lora", starred=True)
-    lora_dropout: float = arg(0.05, "Dropout on the input of the adapter.", "tuner-lora", aliases=("lora_dropout_p",))
+    lora_alpha: int = arg(
+        32, "Scale: the update is multiplied by alpha over rank.", "tuner-lora", starred=True,
+    )  # fmt: skip
+    lora_dropout: float = arg(
+        0.05, "Dropout on the input of the adapter.", "tuner-lora", aliases=("lora_dropout_p",),
+    )  # fmt: skip
     init_lora_weights: str = arg(
         "true", "How the factors start. true leaves the model unchanged at first.", "tuner-lora",
         choices=("true", "false", "gaussian", "pissa", "pissa_niter_<N>", "olora", "loftq"),
@@ -71,8 +77,8 @@ class LoraArguments:
     )  # fmt: skip
     lora_bias_trainable: str = arg("none", "Which biases are trained.", "tuner-lora", choices=("none", "all"))
     lora_dtype: str = arg(
-        "AUTO", "Type of the factors; AUTO follows the layer they belong to.", "tuner-lora",
-        choices=("fp16", "bf16", "fp32", "AUTO"),
+        "AUTO", "Type of the factors; AUTO follows the layer they belong to.", "tuner-lora", choices=("fp16",
+        "bf16", "fp32", "AUTO"),
     )  # fmt: skip
     use_dora: bool = arg(False, "Train the size and the direction of a weight apart (DoRA).", "tuner-lora")
     use_rslora: bool = arg(False, "Scale by alpha over the square root of the rank (rsLoRA).", "tuner-lora")
@@ -85,7 +91,9 @@ class LoraArguments:
 class AdapterArguments:
     """The other adapters, one group a method."""
 
-    fourier_n_frequency: int = arg(2000, "Number of learned frequencies, as a rank is elsewhere.", "tuner-fourierft")
+    fourier_n_frequency: int = arg(
+        2000, "Number of learned frequencies, as a rank is elsewhere.", "tuner-fourierft",
+    )  # fmt: skip
     fourier_scaling: float = arg(300.0, "Scale of the update.", "tuner-fourierft")
     boft_block_size: int = arg(4, "Size of a block; not together with boft_block_num.", "tuner-boft")
     boft_block_num: int = arg(0, "Number of blocks; not together with boft_block_size.", "tuner-boft")
@@ -102,9 +110,12 @@ class AdapterArguments:
     adalora_deltaT: int = arg(1, "Steps between two changes of the ranks.", "tuner-adalora")
     adalora_beta1: float = arg(0.85, "Smoothing of the sensitivity.", "tuner-adalora")
     adalora_beta2: float = arg(0.85, "Smoothing of the uncertainty.", "tuner-adalora")
-    adalora_orth_reg_weight: float = arg(0.5, "Weight of the penalty on factors that are not orthogonal.", "tuner-adalora")
+    adalora_orth_reg_weight: float = arg(
+        0.5, "Weight of the penalty on factors that are not orthogonal.", "tuner-adalora",
+    )  # fmt: skip
     ia3_feedforward_modules: Sequence[str] = arg(
-        (), "Names of the feed-forward layers; each must be a target module too.", "tuner-ia3", metavar="NAME",
+        (), "Names of the feed-forward layers; each must be a target module too.", "tuner-ia3",
+        metavar="NAME",
     )  # fmt: skip
     llamapro_num_new_blocks: int = arg(4, "Number of layers that are inserted.", "tuner-llamapro")
     llamapro_num_groups: int | None = arg(
@@ -118,11 +129,9 @@ class AdapterArguments:
     )  # fmt: skip
     reft_rank: int = arg(4, "Rank of an intervention.", "tuner-reft")
     reft_intervention_type: str = arg(
-        "LoreftIntervention", "Kind of intervention.", "tuner-reft",
-        choices=(
-            "NoreftIntervention", "LoreftIntervention", "ConsreftIntervention", "LobireftIntervention",
-            "DireftIntervention", "NodireftIntervention",
-        ),
+        "LoreftIntervention", "Kind of intervention.", "tuner-reft", choices=("NoreftIntervention",
+        "LoreftIntervention", "ConsreftIntervention", "LobireftIntervention", "DireftIntervention",
+        "NodireftIntervention"),
     )  # fmt: skip
     reft_args: Json = arg(None, "Further settings of the intervention, as JSON.", "tuner-reft")
 
@@ -131,15 +140,20 @@ class AdapterArguments:
 class LowRankTrainingArguments:
     """Full tuning in less memory: GaLore and LISA."""
 
-    use_galore: bool = arg(False, "Keep the optimizer's state for low-rank projections of the gradients.", "tuner-galore")
+    use_galore: bool = arg(
+        False, "Keep the optimizer's state for low-rank projections of the gradients.", "tuner-galore",
+    )  # fmt: skip
     galore_target_modules: Sequence[str] | None = arg(
-        None, "Modules whose gradients are projected; left out, attention and MLP.", "tuner-galore", metavar="NAME",
+        None, "Modules whose gradients are projected; left out, attention and MLP.", "tuner-galore",
+        metavar="NAME",
     )  # fmt: skip
     galore_rank: int = arg(128, "Rank of the projection.", "tuner-galore")
     galore_update_proj_gap: int = arg(50, "Steps between two computations of the projection.", "tuner-galore")
     galore_scale: float = arg(1.0, "Factor of the projected update.", "tuner-galore")
     galore_proj_type: str = arg("std", "Kind of projection.", "tuner-galore")
-    galore_optim_per_parameter: bool = arg(False, "One optimizer for each parameter, run in the backward pass.", "tuner-galore")
+    galore_optim_per_parameter: bool = arg(
+        False, "One optimizer for each parameter, run in the backward pass.", "tuner-galore",
+    )  # fmt: skip
     galore_with_embedding: bool = arg(False, "Project the embeddings as well.", "tuner-galore")
     galore_quantization: bool = arg(False, "Keep the weights quantized too (Q-GaLore).", "tuner-galore")
     galore_proj_quant: bool = arg(False, "Quantize the projections.", "tuner-galore")
@@ -151,7 +165,7 @@ class LowRankTrainingArguments:
     galore_gamma_proj: int = arg(2, "Factor on the gap while projections stay unchanged.", "tuner-galore")
     galore_queue_size: int = arg(5, "How many projections are compared.", "tuner-galore")
     lisa_activated_layers: int = arg(
-        0, "Number of layers that train at a time, chosen at random; 0 is off, 2 or 8 is usual. Needs sft_type full.",
-        "tuner-lisa",
+        0, "Number of layers that train at a time, chosen at random; 0 is off, 2 or 8 is usual. Needs "
+        "sft_type full.", "tuner-lisa",
     )  # fmt: skip
     lisa_step_interval: int = arg(20, "Steps between two choices of the layers.", "tuner-lisa")

@@ -14,6 +14,7 @@ from typing import Any, Literal
 class Size:
     """One checkpoint of a family: its 2.x name and its hub ids (``ms`` ModelScope, ``hf`` Hugging Face).
 
+    ``path`` in place of an id: a folder inside a package, as ``"package:folder"``.
     ``template``, ``lora_targets``, ``requires``, ``tags`` override the family's where given. ``quant`` is (method, bits)
     of a checkpoint that is quantised already; ``dtype`` the load dtype it insists on.
     """
@@ -21,6 +22,7 @@ class Size:
     name: str
     ms: str | None = None
     hf: str | None = None
+    path: str | None = None
     template: str | None = None
     lora_targets: tuple[str, ...] | None = None
     requires: tuple[str, ...] = ()
@@ -35,7 +37,7 @@ class ModelFamily:
     """A family: one architecture, one loader, one default template and default LoRA targets, and its sizes.
 
     ``architectures`` are the names in ``config.json``. ``chat_templates`` are fingerprints (see ``plan.match``) of official
-    chat templates that tell families of one architecture apart. ``path`` (in a ``Size``-less family) is unused.
+    chat templates that tell families of one architecture apart; ``swift.llm.catalog.registries`` flattens a family into rows.
     """
 
     family: str
@@ -52,14 +54,17 @@ class ModelFamily:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRow:
-    """One ``model_type`` in full: a family and one of its sizes, flattened. This is what ``MODEL_MAPPING`` holds."""
+    """One ``model_type`` in full: a family and one of its sizes, flattened. This is what ``MODEL_MAPPING`` holds.
+
+    ``template`` None: the tokenizer's own chat template. ``lora_targets`` ``("ALL",)``: every linear layer but the head.
+    """
 
     model_type: str
     family: str
     architectures: tuple[str, ...]
-    template: str
+    template: str | None
     lora_targets: tuple[str, ...]
-    loader: str
+    loader: str = "swift.llm.model.loaders:causal_lm"
     ms: str | None = None
     hf: str | None = None
     path: str | None = None
@@ -69,6 +74,12 @@ class ModelRow:
     quant: tuple[str, int] | None = None
     dtype: str | None = None
     trust_remote_code: bool = False
+    chat_templates: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The model type, as the key of the registry."""
+        return self.model_type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

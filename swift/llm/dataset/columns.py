@@ -30,6 +30,7 @@ __all__ = ["FORMATS", "RowParser"]
 
 _MEDIA = (("image", "images", "<image>"), ("video", "videos", "<video>"), ("audio", "audios", "<audio>"))
 _PLACEHOLDER = re.compile(r"\{\{\s*(name|author)\s*\}\}", re.IGNORECASE)
+_ANSWERS = frozenset({"response", "output", "answer", "completion", "chosen"})
 _SHAPES_TEXT = (
     "query + response; instruction + output; conversations [{from, value}]; messages [{role, content}]; "
     "conversation [{human, assistant}]; text; question + answer; prompt + completion; prompt + chosen + rejected"
@@ -55,7 +56,9 @@ class RowParser:
             return self._parse(values, place)
         except Lost as lost:
             if self.row.conversations.get("error_strategy") == "raise":
-                raise DataError(f"{place}: {lost}. The set's registration says error_strategy raise.") from None
+                raise DataError(
+                    f"{place}: {lost}. The set's registration says error_strategy raise."
+                ) from None
             return Dropped(str(lost), place)
 
     def _parse(self, values: Any, place: Place) -> Conversation:
@@ -66,9 +69,9 @@ class RowParser:
         if self.row.columns:
             values = {self.row.columns.get(key, key): value for key, value in values.items()}
         given = values if None not in values.values() else {k: v for k, v in values.items() if v is not None}
-        convert = self._recognise(given) or self._recognise(values)
+        convert = self._recognise(given)
         if convert is None:
-            raise Lost(self._unknown_columns(given))
+            raise Lost(self._why_not(given, values))
         conversation = convert(given, TurnOptions.of(self.row.conversations))
         if not conversation.plain:
             check_order(conversation.messages, need_answer=self.need_answer)
@@ -103,7 +106,11 @@ class RowParser:
                 )
             return FORMATS[self.row.format].convert
         if self.row.conversations and not self.row.columns:
-            return _turns if self.row.conversations.get("conversations_key", "conversations") in columns else None
+            return (
+                _turns
+                if self.row.conversations.get("conversations_key", "conversations") in columns
+                else None
+            )
         for shape in FORMATS.values():
             if any(needed <= columns for needed in shape.needs):
                 return shape.convert
@@ -113,8 +120,13 @@ class RowParser:
                     return shape.convert
         return None
 
-    def _unknown_columns(self, values: Mapping[str, Any]) -> str:
-        found = ", ".join(sorted(map(str, values))) or "none"
+    def _why_not(self, given: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+        if len(given) < len(values) and self._recognise(values) is not None:
+            nulls = [str(name) for name in values if values[name] is None]
+            if _ANSWERS.intersection(nulls):
+                return "empty answer"
+            return f"null in column {', '.join(nulls)}"
+        found = ", ".join(sorted(map(str, given))) or "none"
         if self.row.conversations.get("conversations_key"):
             return f"no column {self.row.conversations['conversations_key']!r}: found {found}"
         return f"no known columns: found {found}"
@@ -208,7 +220,7 @@ def _question_answer(question: str, answer: str) -> _Format:
                 text = f"{text}\n{extra}" if text else extra
             role = values.get("query_role") or "user"
             messages.extend(parse_turn({"role": role, "content": text}, options, question))
-        elif not messages or messages[-1].role == "system":
+        elif not messages:
             plain = True  # an answer to nothing: pre-training text
         if answer in values:
             text = text_of(values[answer], answer)
@@ -318,18 +330,24 @@ def _sets(*columns: str) -> tuple[frozenset[str], ...]:
 
 FORMATS: Mapping[str, _Shape] = {
     "swift": _Shape(_swift, _sets("response"), _sets("query")),
-    "alpaca": _Shape(_question_answer("instruction", "output"), _sets("instruction output"), _sets("instruction")),
+    "alpaca": _Shape(
+        _question_answer("instruction", "output"), _sets("instruction output"), _sets("instruction")
+    ),
     "conversations": _Shape(_turns, _sets("conversations")),
     "messages": _Shape(_turns, _sets("messages")),
     "sharegpt": _Shape(_sharegpt, _sets("conversation")),
     "text": _Shape(_text, _sets("text")),
-    "question-answer": _Shape(_question_answer("question", "answer"), _sets("question answer"), _sets("question")),
+    "question-answer": _Shape(
+        _question_answer("question", "answer"), _sets("question answer"), _sets("question")
+    ),
     "prompt-completion": _Shape(_prompt_completion, _sets("prompt completion"), _sets("prompt")),
     "preference": _Shape(_preference, _sets("chosen rejected")),
 }
 
 
-def _with_media(values: _Values, messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Media, ...]]:
+def _with_media(
+    values: _Values, messages: tuple[Message, ...]
+) -> tuple[tuple[Message, ...], tuple[Media, ...]]:
     """Pair the media columns with their tags in the text; missing tags are put in front of the first question."""
     waiting: dict[str, list[Any]] = {}
     for _name, column, tag in _MEDIA:
@@ -349,7 +367,9 @@ def _with_media(values: _Values, messages: tuple[Message, ...]) -> tuple[tuple[M
             messages = (*messages[:i], filled, *messages[i + 1 :])
     names = {tag: name for name, _column, tag in _MEDIA}
     media = []
-    for tag in re.findall("|".join(map(re.escape, waiting)), "".join(message.content for message in messages)):
+    for tag in re.findall(
+        "|".join(map(re.escape, waiting)), "".join(message.content for message in messages)
+    ):
         source = waiting[tag].pop(0)
         if isinstance(source, dict):
             source = source.get("path")

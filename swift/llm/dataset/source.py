@@ -26,7 +26,13 @@ from swift.utils.registry import nearest, unknown
 
 __all__ = ["Chunk", "Source", "Unusable", "locate"]
 
-_METADATA = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "configuration.json")
+_METADATA = (
+    "dataset_info.json",
+    "dataset_infos.json",
+    "dataset_dict.json",
+    "state.json",
+    "configuration.json",
+)
 _BLANK = re.compile(r"[ \t\n\r]*")
 
 
@@ -46,9 +52,9 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive rows of one file: ``first`` is the number of its first row in the source, ``done`` the bytes behind it."""
+    """Consecutive rows of one file: ``file`` its number among the source's, ``first`` that of its first row, ``done`` bytes read."""
 
-    file: str
+    file: int
     first: int
     lines: list[int]
     rows: list[Any]
@@ -86,16 +92,18 @@ class Source:
     def chunks(self, size: int) -> Iterator[Chunk]:
         """Give all rows, at most ``size`` at a time. Raises DataError where a file cannot be read or holds no row at all."""
         first = behind = 0
-        for path in self.files:
+        for number, path in enumerate(self.files):
             meter = Meter()
             rows = _guarded(path, meter)
             while part := list(islice(rows, size)):
                 lines, values = (list(column) for column in zip(*part, strict=True))
-                yield Chunk(str(path), first, lines, values, behind + meter.at)
+                yield Chunk(number, first, lines, values, behind + meter.at)
                 first += len(part)
             behind += path.stat().st_size
         if not first:
-            raise DataError(f"{self.label}: holds no rows ({_list(self.files)}). Check that it is the file you mean.")
+            raise DataError(
+                f"{self.label}: holds no rows ({_list(self.files)}). Check that it is the file you mean."
+            )
 
     def num_rows(self) -> int:
         """Count the rows by reading them; a parquet file tells without."""
@@ -163,7 +171,9 @@ def _files(path: Path) -> tuple[Path, ...]:
     try:
         if not path.is_dir():
             if _suffix(path) not in _READERS:
-                raise DataError(f"{path}: files of this kind are not read. Known: {', '.join(_READERS)}, each also as .gz.")
+                raise DataError(
+                    f"{path}: files of this kind are not read. Known: {', '.join(_READERS)}, each also as .gz."
+                )
             return (path,)
         inside = [p for p in sorted(path.iterdir()) if _is_data(p)]
         if not inside:
@@ -171,12 +181,19 @@ def _files(path: Path) -> tuple[Path, ...]:
     except OSError as error:
         raise _unreadable(path, error) from None
     if not inside:
-        raise DataError(f"{path}: no data files in this folder. Known: {', '.join(_READERS)}, each also as .gz.")
+        raise DataError(
+            f"{path}: no data files in this folder. Known: {', '.join(_READERS)}, each also as .gz."
+        )
     return tuple(inside)
 
 
 def _is_data(path: Path) -> bool:
-    return not path.name.startswith(".") and path.name not in _METADATA and _suffix(path) in _READERS and path.is_file()
+    return (
+        not path.name.startswith(".")
+        and path.name not in _METADATA
+        and _suffix(path) in _READERS
+        and path.is_file()
+    )
 
 
 def _suffix(path: Path) -> str:
@@ -185,7 +202,11 @@ def _suffix(path: Path) -> str:
 
 
 def _looks_like_hub_id(text: str) -> bool:
-    return re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None and text[0] != "." and _suffix(Path(text)) not in _READERS
+    return (
+        re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None
+        and text[0] != "."
+        and _suffix(Path(text)) not in _READERS
+    )
 
 
 def _not_found(item: DatasetItem, registry: Mapping[str, DatasetRow]) -> str:
@@ -205,7 +226,11 @@ def _near_files(path: Path) -> str:
         near = nearest(path.name, [entry.name for entry in folder.iterdir()])
     except OSError:
         return ""
-    return f" Did you mean {' or '.join(str(folder / name) for name in near)}?" if near else f" Look in {folder.resolve()}."
+    return (
+        f" Did you mean {' or '.join(str(folder / name) for name in near)}?"
+        if near
+        else f" Look in {folder.resolve()}."
+    )
 
 
 # --- files to rows ---
@@ -216,7 +241,9 @@ def _guarded(path: Path, meter: Meter) -> Iterator[tuple[int, Any]]:
     try:
         yield from _READERS[_suffix(path)](path, meter)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason}, byte {error.start}). Save it as UTF-8.") from None
+        raise DataError(
+            f"{path}: not UTF-8 text ({error.reason}, byte {error.start}). Save it as UTF-8."
+        ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: the compressed file is damaged or cut off: {error}") from None
     except OSError as error:
@@ -225,7 +252,9 @@ def _guarded(path: Path, meter: Meter) -> Iterator[tuple[int, Any]]:
 
 def _unreadable(path: Path, error: OSError) -> DataError:
     if isinstance(error, PermissionError):
-        return DataError(f"{path}: no permission to read it. Change its permissions (chmod), or copy it to a place of yours.")
+        return DataError(
+            f"{path}: no permission to read it. Change its permissions (chmod), or copy it to a place of yours."
+        )
     return DataError(f"{path}: cannot be read: {error.strerror or error}")
 
 
@@ -252,7 +281,9 @@ def _json_lines(path: Path, meter: Meter) -> Iterator[tuple[int, Any]]:
         try:
             yield number, decode(line)
         except json.JSONDecodeError as error:
-            raise DataError(f"{path}:{number}: not JSON: {error.msg} (column {error.colno}): {_clip(line)}") from None
+            raise DataError(
+                f"{path}:{number}: not JSON: {error.msg} (column {error.colno}): {_clip(line)}"
+            ) from None
         except RecursionError:
             raise DataError(f"{path}:{number}: nested too deeply to be read as JSON") from None
 
@@ -272,7 +303,7 @@ def _json_list(path: Path, meter: Meter) -> Iterator[tuple[int, Any]]:
     except json.JSONDecodeError as error:
         line = text.split("\n", error.lineno)[error.lineno - 1]
         raise DataError(
-            f"{path}:{error.lineno}: not valid JSON: {error.msg} (column {error.colno}): {_clip(line[max(error.colno - 30, 0):])}"
+            f"{path}:{error.lineno}: not valid JSON: {error.msg} (column {error.colno}): {_clip(line[max(error.colno - 30, 0) :])}"
         ) from None
     except RecursionError:
         raise DataError(f"{path}: nested too deeply to be read as JSON") from None
@@ -286,8 +317,12 @@ def _elements(text: str, at: int, path: Path, meter: Meter) -> Iterator[tuple[in
         if isinstance(value, dict):
             lists = [key for key, inner in value.items() if isinstance(inner, list)]
             hint = f" Its rows seem to be under {lists[0]!r}: save that list by itself." if lists else ""
-            raise DataError(f"{path}: holds one JSON object; expected a list of rows: [{{...}}, {{...}}].{hint}")
-        raise DataError(f"{path}: holds {type(value).__name__} {_clip(repr(value))}; expected a list of rows: [{{...}}, {{...}}].")
+            raise DataError(
+                f"{path}: holds one JSON object; expected a list of rows: [{{...}}, {{...}}].{hint}"
+            )
+        raise DataError(
+            f"{path}: holds {type(value).__name__} {_clip(repr(value))}; expected a list of rows: [{{...}}, {{...}}]."
+        )
     line, counted = 1, 0
     at = blank(text, at + 1).end()  # type: ignore[union-attr]
     while text[at : at + 1] != "]":
@@ -371,7 +406,9 @@ def _arrow(path: Path, meter: Meter) -> Iterator[tuple[int, Any]]:
             is_file = raw.read(6) == b"ARROW1"
             raw.seek(0)
             reader: Any = pa.ipc.open_file(raw) if is_file else pa.ipc.open_stream(raw)
-            batches = (reader.get_batch(i) for i in range(reader.num_record_batches)) if is_file else iter(reader)
+            batches = (
+                (reader.get_batch(i) for i in range(reader.num_record_batches)) if is_file else iter(reader)
+            )
             number = 0
             for batch in batches:
                 meter.at += batch.nbytes
@@ -399,4 +436,6 @@ def _clip(text: str, limit: int = 60) -> str:
 
 
 def _list(paths: tuple[Path, ...]) -> str:
-    return ", ".join(str(path) for path in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return ", ".join(str(path) for path in paths[:3]) + (
+        f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    )

@@ -51,9 +51,16 @@ _USUAL = TurnOptions()
 @lru_cache(maxsize=64)
 def _options(pairs: tuple[tuple[str, str], ...]) -> TurnOptions:
     given = dict(pairs)
-    named = {given[f"{role}_role"]: role for role in ("user", "assistant", "system", "tool") if f"{role}_role" in given}
+    named = {
+        given[f"{role}_role"]: role
+        for role in ("user", "assistant", "system", "tool")
+        if f"{role}_role" in given
+    }
     return TurnOptions(
-        given.get("conversations_key"), given.get("from_key"), given.get("value_key"), {**_ROLES, **named} if named else None
+        given.get("conversations_key"),
+        given.get("from_key"),
+        given.get("value_key"),
+        {**_ROLES, **named} if named else None,
     )
 
 
@@ -67,7 +74,13 @@ def kind(value: Any) -> str:
         return "a number"
     if isinstance(value, str):
         return "text"
-    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
+    return (
+        "an object"
+        if isinstance(value, dict)
+        else "a list"
+        if isinstance(value, list)
+        else type(value).__name__
+    )
 
 
 def text_of(value: Any, what: str) -> str:
@@ -198,7 +211,9 @@ def _call(value: Any, what: str) -> ToolCall:
             decoded = None
         arguments = decoded if isinstance(decoded, dict) else arguments
     if not isinstance(arguments, dict | str):
-        raise Lost(f"wrong type: the arguments of a tool call of {what} are {kind(arguments)}, expected an object")
+        raise Lost(
+            f"wrong type: the arguments of a tool call of {what} are {kind(arguments)}, expected an object"
+        )
     call_id = value.get("id")
     return ToolCall(function["name"], arguments, None if call_id is None else str(call_id))
 
@@ -214,7 +229,10 @@ def _loss(turn: Mapping[str, Any], role: Role) -> dict[str, Any]:
         if value < 0:
             raise Lost(f"{key} is {value}, expected 0 or more")
         usual = role == "assistant"
-        return {"train": None if bool(value) == usual else bool(value), "weight": None if value in (0, 1) else float(value)}
+        return {
+            "train": None if bool(value) == usual else bool(value),
+            "weight": None if value in (0, 1) else float(value),
+        }
     return {}
 
 
@@ -256,7 +274,10 @@ def check_order(messages: Sequence[Message], *, need_answer: bool) -> None:
             raise Lost("not alternating: a system turn after the first turn")
         if role == "assistant":
             if before in (None, "assistant"):
-                raise Lost("not alternating: " + ("the assistant begins" if before is None else "two assistant turns in a row"))
+                raise Lost(
+                    "not alternating: "
+                    + ("the assistant begins" if before is None else "two assistant turns in a row")
+                )
             if not message.tool_calls and message.train is not False and not message.content.strip():
                 raise Lost("empty answer")
         elif before not in (None, "assistant") and not (role == before == "tool"):

@@ -25,7 +25,9 @@ def dataset_items(args: Any, problems: Problems) -> tuple[tuple[str, ...], tuple
 def _sampled(flag: str, count: int, items: list[str], option: str, problems: Problems) -> list[str]:
     if len(items) == 1 and "#" not in items[0]:
         return [f"{items[0]}#{count}"]
-    problems.add(f"{flag} {count}: says nothing about which of {len(items)} sets is meant. Write {option} NAME#{count} instead.")
+    problems.add(
+        f"{flag} {count}: says nothing about which of {len(items)} sets is meant. Write {option} NAME#{count} instead."
+    )
     return items
 
 
@@ -42,13 +44,21 @@ def resolve_data(args: Any, *, command: str, max_length: int | None, reasons: Re
     """The data part of a training plan."""
     train, val = dataset_items(args, problems)
     if not train:
-        problems.add("--dataset: no training data was given. Name a set (`swift list datasets`), a file or a hub id: --dataset my.jsonl")
+        problems.add(
+            "--dataset: no training data was given. Name a set (`swift list datasets`), a file or a hub id: --dataset my.jsonl"
+        )
     if args.streaming:
-        problems.add("--streaming true: training on a stream is not in this version. Leave it out: prepared data is memory-mapped and need not fit in memory.")
+        problems.add(
+            "--streaming true: training on a stream is not in this version. Leave it out: prepared data is memory-mapped and need not fit in memory."
+        )
     if args.streaming_val_size:
-        problems.add("--streaming_val_size: only streams take it, and they are not in this version. Use --dataset_test_ratio or --val_dataset.")
+        problems.add(
+            "--streaming_val_size: only streams take it, and they are not in this version. Use --dataset_test_ratio or --val_dataset."
+        )
     if args.train_dataset_mix_ratio:
-        problems.add("--train_dataset_mix_ratio: is retired. Name the sets to mix in under --dataset, each with its count: --dataset mine.jsonl ms-bench#2000")
+        problems.add(
+            "--train_dataset_mix_ratio: is retired. Name the sets to mix in under --dataset, each with its count: --dataset mine.jsonl ms-bench#2000"
+        )
     if args.rescale_image != -1:
         problems.add("--rescale_image: only multimodal models take it, and they are not in this version. Leave it out.")
     ratio = args.dataset_test_ratio
@@ -58,7 +68,9 @@ def resolve_data(args: Any, *, command: str, max_length: int | None, reasons: Re
     else:
         reasons.take("data.test_ratio", "dataset_test_ratio", ratio)
     if not 0 <= ratio < 1:
-        problems.add(f"--dataset_test_ratio {ratio}: is a share from 0 up to, not including, 1. For a count of rows use --val_dataset NAME#COUNT.")
+        problems.add(
+            f"--dataset_test_ratio {ratio}: is a share from 0 up to, not including, 1. For a count of rows use --val_dataset NAME#COUNT."
+        )
     if args.packing:
         if max_length is None:
             problems.add("--packing true needs a block size; --max_length is -1. Give --max_length.")
@@ -71,7 +83,9 @@ def resolve_data(args: Any, *, command: str, max_length: int | None, reasons: Re
     reasons.decide("data.seed", "dataset_seed", args.dataset_seed, args.seed, "copies --seed")
     reasons.take("data.packing", "packing", args.packing)
     if "lazy_tokenize" in reasons.sources and args.lazy_tokenize:
-        problems.add("--lazy_tokenize true: text rows are always encoded ahead, in bulk, once, into a memory-mapped cache; encoding on access comes with media. Leave it out.")
+        problems.add(
+            "--lazy_tokenize true: text rows are always encoded ahead, in bulk, once, into a memory-mapped cache; encoding on access comes with media. Leave it out."
+        )
     return DataPlan(
         dataset=train,
         val_dataset=val,

@@ -18,7 +18,7 @@ def explain(plan: Any) -> str:
         value = getattr(plan, field.name)
         if dataclasses.is_dataclass(value):
             blocks.append(_block(field.name, value, f"{field.name}.", plan.reasons))
-    facts = [f"  {name}: {value}" for name, value in plan.facts.items()]
+    facts = [f"  {name}: {value}" for name, value in plan.facts.items() if isinstance(value, str | float)]
     if facts:
         blocks.append("\n".join(["facts", *facts]))
     return "\n\n".join(block for block in blocks if block)

@@ -5,29 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from swift.kernels.support import VARLEN_ARCHITECTURES, supports_varlen
 from swift.llm.catalog.rows import ModelRow
 from swift.llm.plan.facts import MachineFacts, ModelFacts
 from swift.llm.plan.plans import Dtype, ModelPlan, TemplatePlan
 from swift.llm.plan.problems import Problems, Reasons
 
-VARLEN_ARCHITECTURES = (
-    "LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM", "Qwen2ForCausalLM", "Qwen2MoeForCausalLM",
-    "Qwen3ForCausalLM", "Qwen3MoeForCausalLM", "GemmaForCausalLM", "Gemma2ForCausalLM", "Gemma3ForCausalLM",
-    "Phi3ForCausalLM", "DeepseekV2ForCausalLM",
-)  # fmt: skip
-"""Architectures whose attention takes sample boundaries instead of a mask; a contract test holds each of them."""
-
 ATTENTION_NEEDS_GPU = ("flash_attention_2", "flash_attention_3")
 
 
-def resolve_dtype(args: Any, model: ModelFacts, machine: MachineFacts, row: ModelRow | None, reasons: Reasons, problems: Problems) -> Dtype:
+def resolve_dtype(
+    args: Any,
+    model: ModelFacts,
+    machine: MachineFacts,
+    row: ModelRow | None,
+    reasons: Reasons,
+    problems: Problems,
+) -> Dtype:
     """The compute dtype: what was asked for, else what the machine multiplies natively."""
     gpu = machine.gpus[0] if machine.gpus else None
     if args.dtype != "AUTO":
         if args.dtype == "fp16" and gpu is None:
-            problems.add("--dtype fp16: this machine has no GPU, and fp16 does not train on a CPU. Use --dtype bf16 or fp32, or leave it out.")
+            problems.add(
+                "--dtype fp16: this machine has no GPU, and fp16 does not train on a CPU. Use --dtype bf16 or fp32, or leave it out."
+            )
         if args.dtype == "bf16" and gpu is not None and not gpu.bf16:
-            problems.add(f"--dtype bf16: {gpu.name} has no bf16. Use --dtype fp16, or leave it out to choose automatically.")
+            problems.add(
+                f"--dtype bf16: {gpu.name} has no bf16. Use --dtype fp16, or leave it out to choose automatically."
+            )
         return reasons.take("model.dtype", "dtype", args.dtype)
     if gpu is None:
         reasons.note("model.dtype", "no GPU: fp32 is exact everywhere; --dtype bf16 is faster where the CPU multiplies it natively"
@@ -43,7 +48,9 @@ def resolve_dtype(args: Any, model: ModelFacts, machine: MachineFacts, row: Mode
     return "bf16"
 
 
-def resolve_attention(args: Any, model: ModelFacts, machine: MachineFacts, *, flat: bool, reasons: Reasons, problems: Problems) -> str:
+def resolve_attention(
+    args: Any, model: ModelFacts, machine: MachineFacts, *, flat: bool, reasons: Reasons, problems: Problems
+) -> str:
     """The attention implementation; ``flat`` asks for one that keeps samples of a flat batch apart."""
     asked = args.attn_impl if args.attn_impl not in (None, "AUTO") else None
     flag = "--attn_impl"
@@ -51,13 +58,24 @@ def resolve_attention(args: Any, model: ModelFacts, machine: MachineFacts, *, fl
         asked, flag = "flash_attention_2", "--use_flash_attn true"
     if asked in ATTENTION_NEEDS_GPU:
         if not machine.gpus:
-            problems.add(f"{flag} {asked if flag == '--attn_impl' else ''}: FlashAttention needs a CUDA GPU and this machine has none. Leave it out.".replace(" :", ":"))
+            problems.add(
+                f"{flag} {asked if flag == '--attn_impl' else ''}: FlashAttention needs a CUDA GPU and this machine has none. Leave it out.".replace(
+                    " :", ":"
+                )
+            )
         elif "flash-attn" not in machine.versions and "flash_attn" not in machine.versions:
-            problems.add(f"{flag}: the package flash-attn is not installed. pip install flash-attn, or leave the flag out.")
-    if asked == "varlen" and model.architecture not in VARLEN_ARCHITECTURES:
-        problems.add(f"--attn_impl varlen: not proven for {model.architecture}; proven for {', '.join(VARLEN_ARCHITECTURES)}. Leave it out.")
+            problems.add(
+                f"{flag}: the package flash-attn is not installed. pip install flash-attn, or leave the flag out."
+            )
+    if asked == "varlen" and not supports_varlen(model.model_config):
+        problems.add(
+            f"--attn_impl varlen: not proven for {model.architecture}; proven for {', '.join(VARLEN_ARCHITECTURES)}. Leave it out."
+        )
     if asked is not None:
-        reasons.note("model.attention", reasons.sources.get("attn_impl") or reasons.sources.get("use_flash_attn") or "default")
+        reasons.note(
+            "model.attention",
+            reasons.sources.get("attn_impl") or reasons.sources.get("use_flash_attn") or "default",
+        )
         return str(asked)
     if flat:
         reasons.note("model.attention", "attends sample by sample over a flat batch, without a mask")
@@ -80,14 +98,20 @@ def resolve_model(
     """The plan of one model's weights; ``dtype`` is the dtype they are held in."""
     for key in ("quantization_bit", "quant_method", "hqq_dynamic_config_path"):
         if getattr(args, key):
-            problems.add(f"--{key} {getattr(args, key)}: working on quantised weights is not in this version. Leave it out.")
+            problems.add(
+                f"--{key} {getattr(args, key)}: working on quantised weights is not in this version. Leave it out."
+            )
     if model.quantization_config:
         problems.add(f"{model.path}: its weights are quantised ({model.quantization_config.get('quant_method')}); this version"
                      " loads unquantised weights only. Use the unquantised twin of this model.")  # fmt: skip
     if args.model_kwargs:
-        problems.add("--model_kwargs: only multimodal models take them, and they are not in this version. Leave it out.")
+        problems.add(
+            "--model_kwargs: only multimodal models take them, and they are not in this version. Leave it out."
+        )
     if args.local_repo_path:
-        problems.add("--local_repo_path: only multimodal models need it, and they are not in this version. Leave it out.")
+        problems.add(
+            "--local_repo_path: only multimodal models need it, and they are not in this version. Leave it out."
+        )
     if row.trust_remote_code and not args.trust_remote_code:
         problems.add(f"{row.model_type}: its code lies beside its weights and is run only when you ask for it."
                      " Read it, then add --trust_remote_code true.")  # fmt: skip
@@ -126,7 +150,16 @@ def _rope_scaling(args: Any, limit: int | None, problems: Problems) -> Mapping[s
     return {"rope_type": args.rope_scaling, "factor": float(-(-args.max_length // limit))}
 
 
-def resolve_template(args: Any, model: ModelFacts, row: ModelRow, templates: Mapping[str, Any], *, truncation: str, reasons: Reasons, problems: Problems) -> TemplatePlan:
+def resolve_template(
+    args: Any,
+    model: ModelFacts,
+    row: ModelRow,
+    templates: Mapping[str, Any],
+    *,
+    truncation: str,
+    reasons: Reasons,
+    problems: Problems,
+) -> TemplatePlan:
     """Which chat format, and how long a sample may be."""
     if args.template_type != "AUTO":
         name: str | None = reasons.take("template.template_type", "template_type", args.template_type)
@@ -146,12 +179,16 @@ def resolve_template(args: Any, model: ModelFacts, row: ModelRow, templates: Map
         reasons.take("template.max_length", "max_length", max_length)
     if limit and max_length and max_length > limit and args.rope_scaling is None:
         if "max_length" in reasons.sources:
-            problems.add(f"--max_length {max_length}: the model has {limit} positions. Use --max_length {limit} or less, or --rope_scaling.")
+            problems.add(
+                f"--max_length {max_length}: the model has {limit} positions. Use --max_length {limit} or less, or --rope_scaling."
+            )
         else:
             max_length = limit
             reasons.note("template.max_length", f"the model has {limit} positions")
     if args.use_loss_scale if hasattr(args, "use_loss_scale") else False:
-        problems.add("--use_loss_scale true: weights for parts of agent answers are not in this version. Leave it out; per-message weights in the data work.")
+        problems.add(
+            "--use_loss_scale true: weights for parts of agent answers are not in this version. Leave it out; per-message weights in the data work."
+        )
     return TemplatePlan(
         template_type=name,
         system=reasons.take("template.system", "system", args.system) if args.system is not None else None,

@@ -93,9 +93,13 @@ class DataPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TunerPlan:
-    """The tuning method and its settings; ``options`` are the arguments of its group that it reads."""
+    """The tuning method and its settings; ``options`` are the arguments of its group that it reads.
+
+    ``code`` is "module:attribute" of the method's class, from its row.
+    """
 
     sft_type: str
+    code: str | None = None
     target_modules: tuple[str, ...] = ()
     target_regex: str | None = None
     modules_to_save: tuple[str, ...] = ()

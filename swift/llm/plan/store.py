@@ -53,9 +53,7 @@ def _build(values: Mapping[str, Any], kind: type[P], where: str) -> P:
     missing = sorted(
         name
         for name, field in fields.items()
-        if name not in values
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
+        if name not in values and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     )
     if unknown or missing:
         raise CheckpointError(f"{where}: unknown keys {unknown}, missing keys {missing} in {kind.__name__}.")

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from swift.kernels.support import supports_varlen
 from swift.llm.catalog.rows import ModelRow, TunerRow
 from swift.llm.plan.data import resolve_data
 from swift.llm.plan.facts import MachineFacts, ModelFacts
@@ -40,7 +41,10 @@ NOT_YET_VALUES: Mapping[str, tuple[Any, str]] = {
     "tp": (1, "Megatron"),
     "pp": (1, "Megatron"),
     "sequence_parallel": (False, "Megatron"),
-    "min_lr": (None, "a floor rate outside Megatron (use --lr_scheduler_type cosine_with_min_lr with --lr_scheduler_kwargs)"),
+    "min_lr": (
+        None,
+        "a floor rate outside Megatron (use --lr_scheduler_type cosine_with_min_lr with --lr_scheduler_kwargs)",
+    ),
     "tuner_backend": ("peft", "this tuner backend"),
     "fsdp_num": (1, "TorchAcc"),
     "model_layer_cls_name": (None, "TorchAcc"),
@@ -98,12 +102,26 @@ def resolve_train(
     if command == "pt" and args.template_type == "AUTO":
         template = _plain_text(template, reasons)
     data = resolve_data(args, command=command, max_length=template.max_length, reasons=reasons, problems=problems)
-    attention = resolve_attention(args, facts.model, facts.machine, flat=data.padding_free, reasons=reasons, problems=problems)
+    attention = resolve_attention(
+        args, facts.model, facts.machine, flat=data.padding_free, reasons=reasons, problems=problems
+    )
     data, attention = _fit_attention(args, data, attention, facts, reasons, problems)
-    held = "fp32" if tuner.sft_type == "full" or compute == "fp16" and not facts.machine.gpus else compute
+    held = "fp32" if tuner.sft_type == "full" or (compute == "fp16" and not facts.machine.gpus) else compute
     if held != compute:
-        reasons.note("trainer.autocast", f"{compute} in the arithmetic; the trained weights stay in fp32, where small updates are not lost")
-    model = resolve_model(args, facts.model, facts.machine, row, dtype=held, attention=attention, reasons=reasons, problems=problems)  # type: ignore[arg-type]
+        reasons.note(
+            "trainer.autocast",
+            f"{compute} in the arithmetic; the trained weights stay in fp32, where small updates are not lost",
+        )
+    model = resolve_model(
+        args,
+        facts.model,
+        facts.machine,
+        row,
+        dtype=held,
+        attention=attention,
+        reasons=reasons,
+        problems=problems,
+    )  # type: ignore[arg-type]
     trainer = _resolve_trainer(args, facts, tuner, model, compute, data, reasons, problems)
     problems.stop_if_any()
     return TrainPlan(
@@ -116,9 +134,15 @@ def resolve_train(
         tuner=tuner,
         trainer=trainer,
         generate=GeneratePlan(
-            max_new_tokens=args.max_new_tokens, do_sample=args.do_sample, temperature=args.temperature, top_k=args.top_k,
-            top_p=args.top_p, repetition_penalty=args.repetition_penalty, num_beams=args.num_beams, seed=args.seed,
-        ),  # fmt: skip
+            max_new_tokens=args.max_new_tokens,
+            do_sample=args.do_sample,
+            temperature=args.temperature,
+            top_k=args.top_k,
+            top_p=args.top_p,
+            repetition_penalty=args.repetition_penalty,
+            num_beams=args.num_beams,
+            seed=args.seed,
+        ),
         resume_from=facts.resume_from,
         resume_only_model=args.resume_only_model,
         verify_template=args.verify_template,
@@ -142,20 +166,30 @@ def refuse_what_is_missing(args: Any, sources: Mapping[str, str], problems: Prob
         active = getattr(args, method) if hasattr(args, method) else args.sft_type == method
         if given and not active:
             how = f"--{method}" if hasattr(args, method) else f"--sft_type {method}"
-            problems.add(f"{', '.join('--' + name for name in given)}: has an effect only with {how}. Leave it out, or add {how}.")
+            problems.add(
+                f"{', '.join('--' + name for name in given)}: has an effect only with {how}. Leave it out, or add {how}."
+            )
     if not args.push_to_hub:
         for name in HUB_UPLOAD:
             if name in sources and not sources[name].startswith("checkpoint"):
-                problems.add(f"--{name}: has an effect only with --push_to_hub true, which is not in this version. Leave it out.")
+                problems.add(
+                    f"--{name}: has an effect only with --push_to_hub true, which is not in this version. Leave it out."
+                )
     if args.use_loss_scale is False and "loss_scale_config_path" in sources:
-        problems.add("--loss_scale_config_path: has an effect only with --use_loss_scale true, which is not in this version. Leave it out.")
+        problems.add(
+            "--loss_scale_config_path: has an effect only with --use_loss_scale true, which is not in this version. Leave it out."
+        )
     if not args.predict_with_generate:
         for name in SAMPLING:
             if name in sources and not sources[name].startswith("checkpoint"):
-                problems.add(f"--{name}: has an effect in training only with --predict_with_generate true. Leave it out, or add that.")
+                problems.add(
+                    f"--{name}: has an effect in training only with --predict_with_generate true. Leave it out, or add that."
+                )
 
 
-def _resolve_tuner(args: Any, row: ModelRow, tuners: Mapping[str, TunerRow], reasons: Reasons, problems: Problems) -> TunerPlan:
+def _resolve_tuner(
+    args: Any, row: ModelRow, tuners: Mapping[str, TunerRow], reasons: Reasons, problems: Problems
+) -> TunerPlan:
     name = reasons.take("tuner.sft_type", "sft_type", args.sft_type)
     known = tuners[name]
     if known.tuner is None:
@@ -165,7 +199,9 @@ def _resolve_tuner(args: Any, row: ModelRow, tuners: Mapping[str, TunerRow], rea
     if name != "full":
         for flag in FULL_ONLY:
             if getattr(args, flag):
-                problems.add(f"--{flag}: only --sft_type full freezes parts of the model; --sft_type is {name}. Leave one of them out.")
+                problems.add(
+                    f"--{flag}: only --sft_type full freezes parts of the model; --sft_type is {name}. Leave one of them out."
+                )
     if name == "full":
         for flag in (*LORA_ONLY, "target_regex"):
             if flag in given and not given[flag].startswith("checkpoint"):
@@ -174,7 +210,11 @@ def _resolve_tuner(args: Any, row: ModelRow, tuners: Mapping[str, TunerRow], rea
         if not 0 <= ratio <= 1:
             problems.add(f"--freeze_parameters_ratio {ratio}: is a share from 0 to 1.")
         options: dict[str, Any] = {flag: getattr(args, flag) for flag in FULL_ONLY}
-        return TunerPlan(sft_type=name, options={k: tuple(v) if isinstance(v, list) else v for k, v in options.items()})
+        return TunerPlan(
+            sft_type=name,
+            code=known.tuner,
+            options={k: tuple(v) if isinstance(v, list) else v for k, v in options.items()},
+        )
     if args.lora_rank < 1:
         problems.add(f"--lora_rank {args.lora_rank}: is a count from 1 up.")
     if not 0 <= args.lora_dropout < 1:
@@ -185,7 +225,10 @@ def _resolve_tuner(args: Any, row: ModelRow, tuners: Mapping[str, TunerRow], rea
     elif set(targets) & {"DEFAULT", "AUTO"}:
         rest = tuple(item for item in targets if item not in ("DEFAULT", "AUTO"))
         targets = tuple(row.lora_targets) + rest
-        reasons.note("tuner.target_modules", f"{given.get('target_modules', 'default')}: DEFAULT is what row {row.model_type} names")
+        reasons.note(
+            "tuner.target_modules",
+            f"{given.get('target_modules', 'default')}: DEFAULT is what row {row.model_type} names",
+        )
     else:
         reasons.take("tuner.target_modules", "target_modules", targets)
     options = {flag: getattr(args, flag) for flag in LORA_ONLY}
@@ -193,6 +236,7 @@ def _resolve_tuner(args: Any, row: ModelRow, tuners: Mapping[str, TunerRow], rea
         reasons.take(f"tuner.{flag}", flag, options[flag])
     return TunerPlan(
         sft_type=name,
+        code=known.tuner,
         target_modules=targets,
         target_regex=args.target_regex,
         modules_to_save=tuple(args.modules_to_save),
@@ -201,29 +245,30 @@ def _resolve_tuner(args: Any, row: ModelRow, tuners: Mapping[str, TunerRow], rea
 
 
 def _plain_text(template: Any, reasons: Reasons) -> Any:
-    from dataclasses import replace
-
     reasons.note("template.template_type", "plain text: the end token after each text, nothing else")
     return replace(template, template_type="default-generation")
 
 
-def _fit_attention(args: Any, data: Any, attention: str, facts: TrainFacts, reasons: Reasons, problems: Problems) -> tuple[Any, str]:
+def _fit_attention(
+    args: Any, data: Any, attention: str, facts: TrainFacts, reasons: Reasons, problems: Problems
+) -> tuple[Any, str]:
     """Flat batches need an attention that keeps samples apart; without one the batch is padded."""
-    from dataclasses import replace
-
-    from swift.llm.plan.model import VARLEN_ARCHITECTURES
-
-    unproven = facts.model.architecture not in VARLEN_ARCHITECTURES
+    unproven = not supports_varlen(facts.model.model_config)
     masked = attention in ("sdpa", "eager")
     if not data.padding_free:
         reasons.take("data.padding_free", "padding_free", False)
         return data, "sdpa" if attention == "varlen" and "attn_impl" not in reasons.sources else attention
     if not unproven and not masked:
-        reasons.note("data.padding_free", reasons.sources.get("padding_free", "samples lie end to end; no work is spent on padding"))
+        reasons.note(
+            "data.padding_free",
+            reasons.sources.get("padding_free", "samples lie end to end; no work is spent on padding"),
+        )
         return data, attention
     why = f"--attn_impl is {attention}" if masked else f"{facts.model.architecture} is not proven to keep samples apart"
     if data.packing:
-        problems.add(f"--packing true needs attention that keeps samples apart; {why}. Leave --attn_impl out, or use --packing false.")
+        problems.add(
+            f"--packing true needs attention that keeps samples apart; {why}. Leave --attn_impl out, or use --packing false."
+        )
     elif args.padding_free:
         problems.add(f"--padding_free true needs attention that keeps samples apart; {why}. Leave one of them out.")
     reasons.note("data.padding_free", f"{why}, so batches are padded")
@@ -234,10 +279,24 @@ def _fit_attention(args: Any, data: Any, attention: str, facts: TrainFacts, reas
 
 
 def _resolve_trainer(
-    args: Any, facts: TrainFacts, tuner: TunerPlan, model: ModelPlan, compute: str, data: Any, reasons: Reasons, problems: Problems
+    args: Any,
+    facts: TrainFacts,
+    tuner: TunerPlan,
+    model: ModelPlan,
+    compute: str,
+    data: Any,
+    reasons: Reasons,
+    problems: Problems,
 ) -> TrainerConfig:
     full = tuner.sft_type == "full"
-    for flag in ("batch_size", "eval_batch_size", "gradient_accumulation_steps", "logging_steps", "save_steps", "eval_steps"):
+    for flag in (
+        "batch_size",
+        "eval_batch_size",
+        "gradient_accumulation_steps",
+        "logging_steps",
+        "save_steps",
+        "eval_steps",
+    ):
         value = getattr(args, flag)
         if value is not None and value < 1:
             problems.add(f"--{flag} {value}: is a count from 1 up.")
@@ -250,17 +309,33 @@ def _resolve_trainer(
     batch = max(args.batch_size, 1)
     accumulation = reasons.decide("trainer.gradient_accumulation_steps", "gradient_accumulation_steps", args.gradient_accumulation_steps,
                                   math.ceil(16 / batch), f"16 samples an update: ceil(16 / batch_size {batch})")  # fmt: skip
-    rate = reasons.decide("trainer.learning_rate", "learning_rate", args.learning_rate, 1e-5 if full else 1e-4, f"default for sft_type {tuner.sft_type}")
-    eval_steps = reasons.decide("trainer.eval_steps", "eval_steps", args.eval_steps, 200 if full else 50, f"default for sft_type {tuner.sft_type}")
+    rate = reasons.decide(
+        "trainer.learning_rate",
+        "learning_rate",
+        args.learning_rate,
+        1e-5 if full else 1e-4,
+        f"default for sft_type {tuner.sft_type}",
+    )
+    eval_steps = reasons.decide(
+        "trainer.eval_steps",
+        "eval_steps",
+        args.eval_steps,
+        200 if full else 50,
+        f"default for sft_type {tuner.sft_type}",
+    )
     save_steps = reasons.decide("trainer.save_steps", "save_steps", args.save_steps, eval_steps, "copies eval_steps")
     strategy = args.evaluation_strategy
     if not data.val_dataset and data.test_ratio == 0:
         if "evaluation_strategy" in reasons.sources and strategy != "no":
-            problems.add(f"--evaluation_strategy {strategy}: there is no validation data. Give --val_dataset or --dataset_test_ratio.")
+            problems.add(
+                f"--evaluation_strategy {strategy}: there is no validation data. Give --val_dataset or --dataset_test_ratio."
+            )
         strategy = "no"
         reasons.note("trainer.evaluation_strategy", "no validation data (dataset_test_ratio is 0 and no val_dataset)")
     if args.early_stopping_patience is not None and strategy == "no":
-        problems.add("--early_stopping_patience: needs an evaluation to watch; --evaluation_strategy is no. Leave one of them out.")
+        problems.add(
+            "--early_stopping_patience: needs an evaluation to watch; --evaluation_strategy is no. Leave one of them out."
+        )
     eval_batch = reasons.decide("trainer.eval_batch_size", "eval_batch_size", args.eval_batch_size, 1 if args.predict_with_generate else args.batch_size,
                                 "1 with predict_with_generate" if args.predict_with_generate else "copies batch_size")  # fmt: skip
     workers = reasons.decide("trainer.dataloader_num_workers", "dataloader_num_workers", args.dataloader_num_workers, 0,
@@ -324,18 +399,35 @@ def _resolve_trainer(
 
 
 def _resolve_checkpointing(
-    args: Any, facts: TrainFacts, tuner: TunerPlan, model: ModelPlan, compute: str, data: Any, reasons: Reasons
+    args: Any,
+    facts: TrainFacts,
+    tuner: TunerPlan,
+    model: ModelPlan,
+    compute: str,
+    data: Any,
+    reasons: Reasons,
 ) -> bool:
     """Recompute activations only where they would not fit: it costs a third of the speed."""
     if args.gradient_checkpointing is not None:
-        return bool(reasons.take("trainer.gradient_checkpointing", "gradient_checkpointing", args.gradient_checkpointing))
-    memory = predict_memory(facts, tuner, model, compute, tokens=args.batch_size * (data.max_length or model.max_model_len or 2048))
+        return bool(
+            reasons.take("trainer.gradient_checkpointing", "gradient_checkpointing", args.gradient_checkpointing)
+        )
+    memory = predict_memory(
+        facts,
+        tuner,
+        model,
+        compute,
+        tokens=args.batch_size * (data.max_length or model.max_model_len or 2048),
+    )
     have = facts.machine.gpus[0].memory_gib if facts.machine.gpus else facts.machine.memory_gib
     need = memory.total(checkpointing=False)
     if need <= 0.8 * have * 2**30:
         reasons.note("trainer.gradient_checkpointing", f"at most {human(need)} without it, {have:.0f} GiB are there")
         return False
-    reasons.note("trainer.gradient_checkpointing", f"up to {human(need)} without it, {have:.0f} GiB are there: activations are recomputed")
+    reasons.note(
+        "trainer.gradient_checkpointing",
+        f"up to {human(need)} without it, {have:.0f} GiB are there: activations are recomputed",
+    )
     return True
 
 
@@ -361,7 +453,12 @@ def predict_memory(facts: TrainFacts, tuner: TunerPlan, model: ModelPlan, comput
 def predict_checkpoint_bytes(plan: TrainPlan, num_parameters: int, num_trainable: int) -> int:
     """Bytes of one checkpoint of this run."""
     saved = num_parameters if plan.tuner.sft_type == "full" else num_trainable
-    return checkpoint_bytes(num_saved=saved, num_trainable=num_trainable, weight_dtype=plan.model.dtype, only_model=plan.trainer.save_only_model)
+    return checkpoint_bytes(
+        num_saved=saved,
+        num_trainable=num_trainable,
+        weight_dtype=plan.model.dtype,
+        only_model=plan.trainer.save_only_model,
+    )
 
 
 def _facts_told(facts: TrainFacts) -> dict[str, Any]:
@@ -369,7 +466,11 @@ def _facts_told(facts: TrainFacts) -> dict[str, Any]:
     return {
         "machine": f"{machine.num_cores} cores, {machine.memory_gib:.0f} GiB, "
         + (", ".join(f"{gpu.name} {gpu.memory_gib:.0f} GiB" for gpu in machine.gpus) or "no GPU"),
-        "versions": {name: machine.versions[name] for name in ("torch", "transformers", "peft") if name in machine.versions},
+        "model_config": dict(facts.model.model_config),
+        "memory_gib": machine.gpus[0].memory_gib if machine.gpus else machine.memory_gib,
+        "versions": {
+            name: machine.versions[name] for name in ("torch", "transformers", "peft") if name in machine.versions
+        },
     }
 
 

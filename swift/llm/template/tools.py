@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from swift.llm.core import Message, ToolCall
@@ -27,7 +27,8 @@ class ToolFormat:
     """How one family of models is told about tools, calls them and reads their answers.
 
     ``place``: the description joins the system text, or stands in or before the first or the last user turn.
-    ``head`` is what the system block begins with where there are tools; ``group``: answers in a row form one turn.
+    ``head`` is what the system block begins with where there are tools; ``group``: answers in a row form one turn;
+    ``bare``: a call stands without what the row writes around an answer; ``ids``: calls and answers need nine-character ids.
     """
 
     name: str
@@ -39,6 +40,8 @@ class ToolFormat:
     head: str = ""
     group: bool = False
     one_call: bool = False
+    bare: bool = False
+    ids: bool = False
     stop: tuple[str, ...] = ()
 
 
@@ -175,12 +178,34 @@ def _mistral_tool(tool: Tool) -> str:
     return '{"type": "function", "function": {' + fields + "}}"
 
 
-def mistral_ids(calls: Sequence[ToolCall], start: int = 0) -> list[str]:
-    """The calls' ids where they have nine letters or digits, which the format demands, else their numbers so written."""
-    return [
-        call.id if call.id is not None and re.fullmatch(r"[A-Za-z0-9]{9}", call.id) else f"{start + number:09d}"
-        for number, call in enumerate(calls)
-    ]
+def with_ids(messages: Sequence[Message]) -> list[Message]:
+    """Give every call and its answer an id of nine letters or digits, which Mistral's format demands.
+
+    An id that is so already stays; others become running numbers. An answer without an id belongs to the oldest open call.
+    """
+    out: list[Message] = []
+    given: dict[str | None, str] = {}
+    open_calls: list[str] = []
+    number = 0
+    for message in messages:
+        if message.tool_calls:
+            calls = []
+            for call in message.tool_calls:
+                fits = call.id is not None and re.fullmatch(r"[A-Za-z0-9]{9}", call.id)
+                new = str(call.id) if fits else f"{number:09d}"
+                number += 1
+                given[call.id] = new
+                open_calls.append(new)
+                calls.append(replace(call, id=new))
+            message = replace(message, tool_calls=tuple(calls))
+        elif message.role == "tool":
+            known = message.tool_call_id is not None and message.tool_call_id in given
+            new = given[message.tool_call_id] if known else open_calls[0] if open_calls else f"{number:09d}"
+            if new in open_calls:
+                open_calls.remove(new)
+            message = replace(message, tool_call_id=new)
+        out.append(message)
+    return out
 
 
 def _mistral(space: str) -> dict[str, Any]:
@@ -319,8 +344,8 @@ TOOL_FORMATS: Mapping[str, ToolFormat] = {
             head="Environment: ipython\n",
             one_call=True,
         ),
-        ToolFormat(name="mistral", place="before_last_user", parse=_mistral_parse, **_mistral(" ")),
-        ToolFormat(name="mistral_nemo", place="before_last_user", parse=_mistral_parse, **_mistral("")),
+        ToolFormat(name="mistral", place="before_last_user", parse=_mistral_parse, bare=True, ids=True, **_mistral(" ")),
+        ToolFormat(name="mistral_nemo", place="before_last_user", parse=_mistral_parse, bare=True, ids=True, **_mistral("")),
         ToolFormat(
             name="react_en",
             place="system",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from swift.llm.tokenizer.files import CONFIG, FAST, TokenizerFiles, read_files
+from swift.utils.environ import export
 from swift.utils.errors import ModelError
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def _convert(folder: Path) -> str:
 
 def _read_backend(text: str, where: Path) -> Backend:
     # The warning about forks is for programs that fork by accident; ours starts its workers before it encodes.
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    if "TOKENIZERS_PARALLELISM" not in os.environ:
+        export("TOKENIZERS_PARALLELISM", "true")
     from tokenizers import Tokenizer as Backend
 
     try:
@@ -90,6 +92,7 @@ class TextTokenizer:
         self.bos_token, self.bos_token_id = self._named("bos_token")
         self.eos_token, self.eos_token_id = self._named("eos_token")
         self.pad_token, self.pad_token_id = self._named("pad_token")
+        self.named_tokens: Mapping[str, str | None] = files.named
         self.chat_templates: Mapping[str, str] = files.templates
         self.chat_template: str | None = files.templates.get("default")
 

@@ -38,12 +38,16 @@ def find_checkpoint(given: Path) -> Path:
     Raises CheckpointError where there is none, or where its files are not what its manifest says.
     """
     if not given.is_dir():
-        raise CheckpointError(f"--resume_from_checkpoint {given}: there is no such folder. Give a checkpoint-<step> folder, or the run's folder.")
+        raise CheckpointError(
+            f"--resume_from_checkpoint {given}: there is no such folder. Give a checkpoint-<step> folder, or the run's folder."
+        )
     if given.name.startswith("checkpoint-"):
         problems = check_manifest(given)
         if problems:
             other = newest_valid_checkpoint(given.parent)
-            hint = f" {other} is whole: resume from that one." if other else " No other checkpoint of this run is whole."
+            hint = (
+                f" {other} is whole: resume from that one." if other else " No other checkpoint of this run is whole."
+            )
             raise CheckpointError(f"--resume_from_checkpoint {given}: is damaged ({'; '.join(problems[:3])}).{hint}")
         return given
     newest = newest_valid_checkpoint(given)
@@ -59,7 +63,9 @@ def inherit(args: Any, sources: Mapping[str, str], checkpoint: Path, *, only_mod
     """
     file = checkpoint / "sft_args.json"
     if not file.is_file():
-        raise CheckpointError(f"{checkpoint}: has no sft_args.json, so it was not written by this program. Name the model and the data beside it.")
+        raise CheckpointError(
+            f"{checkpoint}: has no sft_args.json, so it was not written by this program. Name the model and the data beside it."
+        )
     saved = read_json(file)
     known = specs(type(args))
     taken = {
@@ -89,12 +95,20 @@ def choose_run_folder(args: Any, sources: Mapping[str, str], model_type: str, *,
     parent = root / model_type
     versions = [int(m.group(1)) for m in map(RUN.match, (p.name for p in parent.glob("v*-*"))) if m]
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
-    return RunFolder(path=parent / f"v{max(versions, default=-1) + 1}-{stamp}", reason="the next free version", resume_from=checkpoint)
+    return RunFolder(
+        path=parent / f"v{max(versions, default=-1) + 1}-{stamp}",
+        reason="the next free version",
+        resume_from=checkpoint,
+    )
 
 
 def _newest_of_all(parent: Path) -> Path | None:
     """The newest valid checkpoint among the runs of a folder, the latest run first."""
-    for run in sorted((p for p in [*parent.glob("v*-*"), parent] if p.is_dir()), key=lambda p: p.stat().st_mtime, reverse=True):
+    for run in sorted(
+        (p for p in [*parent.glob("v*-*"), parent] if p.is_dir()),
+        key=lambda p: p.stat().st_mtime,
+        reverse=True,
+    ):
         found = newest_valid_checkpoint(run)
         if found is not None:
             return found

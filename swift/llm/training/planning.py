@@ -50,9 +50,7 @@ def make_plan(command: str, args: Any, sources: Mapping[str, str]) -> tuple[Trai
         run_dir_reason=folder.reason,
         resume_from=str(folder.resume_from.absolute()) if folder.resume_from else None,
     )
-    plan = resolve_train(
-        command, args, sources, facts, row, why, templates=TEMPLATE_MAPPING, tuners=TUNER_MAPPING
-    )
+    plan = resolve_train(command, args, sources, facts, row, why, templates=TEMPLATE_MAPPING, tuners=TUNER_MAPPING)
     return plan, args
 
 
@@ -75,7 +73,9 @@ def find_model(args: Any, sources: Mapping[str, str]) -> tuple[ModelFacts, Model
              " --model_type demo-chat is a small model that comes with this package."]
         )  # fmt: skip
     named = MODEL_MAPPING.find(args.model_type) if args.model_type is not None else None
-    name = args.model_id_or_path or (named.path or (named.hf if args.use_hf else named.ms) or named.hf or named.ms if named else None)
+    name = args.model_id_or_path or (
+        named.path or (named.hf if args.use_hf else named.ms) or named.hf or named.ms if named else None
+    )
     folder = resolve(
         name,
         use_hf=args.use_hf,
@@ -88,7 +88,9 @@ def find_model(args: Any, sources: Mapping[str, str]) -> tuple[ModelFacts, Model
     match = match_model(facts.model_config, facts.chat_template, args.model_type, facts.hub_id)
     if match.row is None:
         several = ", ".join(match.candidates)
-        raise PlanError([f"--model_id_or_path {name}: several rows fit ({several}); say which: --model_type {match.candidates[0]}"])
+        raise PlanError(
+            [f"--model_id_or_path {name}: several rows fit ({several}); say which: --model_type {match.candidates[0]}"]
+        )
     return facts, match.row, match.why
 
 
@@ -96,7 +98,11 @@ def arguments_as_json(args: Any) -> dict[str, Any]:
     """The arguments as said, for ``sft_args.json``; secrets stay out."""
     values = dataclasses.asdict(args)
     kinds = specs(type(args))
-    return {name: list(value) if kinds[name].kind.startswith("list") else value for name, value in values.items() if name not in SECRETS}
+    return {
+        name: list(value) if kinds[name].kind.startswith("list") else value
+        for name, value in values.items()
+        if name not in SECRETS
+    }
 
 
 __all__ = ["DATASET_MAPPING", "RunFolder", "arguments_as_json", "find_model", "make_plan", "register_rows"]

@@ -26,7 +26,11 @@ def split_label(conversation: Conversation) -> tuple[Conversation, str] | None:
 
 def predictor(plan: TrainPlan, template: Template, tokenizer: TextTokenizer) -> Callable[[Any], dict[str, float]]:
     """A function of the model that gives ROUGE, BLEU and exact match over the validation rows."""
-    pairs = [pair for row in read_conversations(plan.data, which="val") if isinstance(row, Conversation) and (pair := split_label(row))]
+    pairs = [
+        pair
+        for row in read_conversations(plan.data, which="val")
+        if isinstance(row, Conversation) and (pair := split_label(row))
+    ]
     sampling = sampling_of(plan.generate, {})
 
     def predict(model: Any) -> dict[str, float]:
@@ -34,7 +38,9 @@ def predictor(plan: TrainPlan, template: Template, tokenizer: TextTokenizer) -> 
         model.eval()
         engine = PtEngine(model)
         try:
-            answers: list[Message] = ChatService(template, tokenizer, engine).chat_batch([prompt for prompt, _ in pairs], sampling)
+            answers: list[Message] = ChatService(template, tokenizer, engine).chat_batch(
+                [prompt for prompt, _ in pairs], sampling
+            )
         finally:
             engine.shutdown()
             model.train(was_training)

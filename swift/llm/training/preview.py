@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 from swift.llm.core import Encoded, Tokenizer
@@ -11,6 +12,7 @@ from swift.llm.plan.plans import TrainPlan
 
 GREEN, DIM, RESET = "\x1b[32m", "\x1b[2m", "\x1b[0m"
 TOKENS_SHOWN = 400
+SAMPLES_SHOWN = 3
 
 
 def tokens_of(ids: list[int], tokenizer: Tokenizer) -> list[str]:
@@ -51,6 +53,16 @@ def _runs(marked: list[tuple[str, bool]]) -> list[tuple[bool, list[str]]]:
     return runs
 
 
+def show_samples(prepared: Any, tokenizer: Tokenizer) -> list[str]:
+    """The first training samples as lines, each with its tokens and what is trained of them."""
+    colour = sys.stdout.isatty()
+    mark = "trained tokens are green" if colour else "trained tokens stand in [[ ]]"
+    return [
+        f"first samples ({mark})",
+        *("  " + show_sample(one, tokenizer, colour=colour) for one in prepared.report.first_rows[:SAMPLES_SHOWN]),
+    ]
+
+
 def count_steps(plan: TrainPlan, num_batches_of: int) -> tuple[int, int]:
     """(optimiser steps in all, steps in one epoch) for ``num_batches_of`` samples or packs."""
     trainer = plan.trainer
@@ -58,6 +70,14 @@ def count_steps(plan: TrainPlan, num_batches_of: int) -> tuple[int, int]:
     batches = num_batches_of // size if trainer.dataloader_drop_last else math.ceil(num_batches_of / size)
     an_epoch = max(math.ceil(batches / trainer.gradient_accumulation_steps), 1)
     return (trainer.max_steps if trainer.max_steps > 0 else math.ceil(an_epoch * trainer.num_train_epochs)), an_epoch
+
+
+def largest_batch(plan: TrainPlan, prepared: Any) -> tuple[int, int]:
+    """(tokens, trained tokens) of the largest micro-batch that can occur: the longest samples together."""
+    size = plan.trainer.batch_size
+    longest = sorted((int(length) for length in prepared.train.lengths), reverse=True)[:size]
+    tokens = sum(longest) if plan.data.padding_free else (longest[0] * size if longest else 0)
+    return tokens, min(tokens, math.ceil(tokens * prepared.train.num_trained / max(prepared.train.num_tokens, 1)))
 
 
 def show_data(prepared: Any, plan: TrainPlan) -> list[str]:
@@ -76,7 +96,15 @@ def show_data(prepared: Any, plan: TrainPlan) -> list[str]:
     return lines
 
 
-def show_needs(memory_bytes: int, have_gib: float, checkpoint_size: int, free_gib: float, keep: int | None, steps: int, save_steps: int | None) -> list[str]:
+def show_needs(
+    memory_bytes: int,
+    have_gib: float,
+    checkpoint_size: int,
+    free_gib: float,
+    keep: int | None,
+    steps: int,
+    save_steps: int | None,
+) -> list[str]:
     """Predicted peak memory and disk, as lines."""
     saves = max(steps // (save_steps or steps), 1)
     kept = min(saves, keep) if keep else saves

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swift.llm.core import Conversation
 from swift.llm.dataset import prepare
 from swift.llm.dataset.collate import Collator
 from swift.llm.plan.plans import TrainPlan
@@ -16,15 +16,16 @@ from swift.llm.plan.store import to_json
 from swift.llm.template import Template, open_template
 from swift.llm.template.check import verify
 from swift.llm.tokenizer import TextTokenizer, load_tokenizer
+from swift.llm.training.preview import show_data, show_samples
 from swift.utils.errors import DiskError
 from swift.utils.files import write_json_atomic
 from swift.utils.hub import resolve
-from swift.utils.log import get_logger
+from swift.utils.log import logger
 
 if TYPE_CHECKING:
     from swift.trainers.base import TrainResult
 
-logger = get_logger()
+LEDGER = "row_ledger.jsonl"
 
 
 def open_data(plan: TrainPlan, *, ledger: Path | None, progress: bool = True) -> tuple[TextTokenizer, Template, Any]:
@@ -44,31 +45,94 @@ def open_data(plan: TrainPlan, *, ledger: Path | None, progress: bool = True) ->
 
 
 def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> TrainResult:
-    """Train as planned. Returns the result; the run folder holds checkpoints, logs, plots and the row ledger."""
-    from swift.llm.model.load import load_model
-    from swift.trainers.sft import build_trainer
-    from swift.tuners import attach, save_model
+    """Train as planned. Returns the result; the run folder holds checkpoints, logs, plots and the row ledger.
 
+    ``debug`` prints the first samples as tokens. Raises SwiftError; a run folder that got no file is taken away again.
+    """
+    from swift.llm.training.predict import predictor
+    from swift.trainers.sft import build_trainer
+    from swift.tuners import open_tuner
+
+    plan = fetch_weights(plan)
     run_dir = make_run_folder(Path(plan.run_dir))
-    tokenizer, template, prepared = open_data(plan, ledger=run_dir / "row_ledger.jsonl")
-    for line in prepared.report.lines():
-        logger.info(line)
+    try:
+        tokenizer, template, prepared = open_data(plan, ledger=run_dir / LEDGER)
+    except BaseException:
+        leave_no_trace(run_dir)
+        raise
+    for line in [*show_data(prepared, plan), *(show_samples(prepared, tokenizer) if debug else ())]:
+        logger.info("%s", line)
     write_json_atomic(run_dir / "sft_args.json", args_json)
     write_json_atomic(run_dir / "plan.json", to_json(plan))
-    model = load_model(plan.model)
-    model = attach(plan.tuner, model)
+    model, restore = open_model(plan)
+    logger.info("%s", trained_share(model))
+    tuner = open_tuner(plan.tuner)
     trainer = build_trainer(
         plan.trainer,
         model,
         prepared.train,
         prepared.val,
         Collator(padding_free=plan.data.padding_free, pad_token_id=pad_id(tokenizer)),
-        save_model=save_model(plan.tuner, model),
+        save_model=lambda folder: tuner.save(model, folder),
+        load_model=restore,
         tokenizer_files=tokenizer.files,
         extra_files=run_files(plan, args_json),
         predict=predictor(plan, template, tokenizer) if plan.trainer.predict_with_generate else None,
     )
-    return trainer.run(resume_from=Path(plan.resume_from) if plan.resume_from else None)
+    result = trainer.train(Path(plan.resume_from) if plan.resume_from else None, only_model=plan.resume_only_model)
+    logger.info("%s", told_at_the_end(result, run_dir))
+    return result
+
+
+def fetch_weights(plan: TrainPlan) -> TrainPlan:
+    """The plan with its model on this disk: a hub's weights are fetched now, when the plan stands."""
+    if plan.model.hub_id is None:
+        return plan
+    folder = resolve(plan.model.hub_id, use_hf=plan.data.use_hf, revision=plan.model.revision)
+    return replace(plan, model=replace(plan.model, path=str(folder)))
+
+
+def open_model(plan: TrainPlan) -> tuple[Any, Callable[[Path], None] | None]:
+    """The model ready to train, and how the loop restores a checkpoint's weights (None: as a whole model).
+
+    An adapter's checkpoint is laid over its base here, so there is nothing left to restore.
+    """
+    from swift.llm.model.load import load_model
+    from swift.tuners import attach, load
+
+    base = load_model(plan.model)
+    if plan.resume_from is not None and (Path(plan.resume_from) / "adapter_config.json").is_file():
+        return load(plan.tuner, base, Path(plan.resume_from), trainable=True), lambda folder: None
+    return attach(plan.tuner, base), None
+
+
+def trained_share(model: Any) -> str:
+    """``1,234 of 56,789 parameters are trained (2.17%)``."""
+    total = sum(parameter.numel() for parameter in model.parameters())
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return f"{trained:,} of {total:,} parameters are trained ({trained / total:.2%})"
+
+
+def leave_no_trace(run_dir: Path) -> None:
+    """Take away a run folder that holds nothing but a row ledger: its run never began."""
+    names = {child.name for child in run_dir.iterdir()}
+    if names <= {LEDGER}:
+        for name in names:
+            (run_dir / name).unlink()
+        run_dir.rmdir()
+
+
+def told_at_the_end(result: TrainResult, run_dir: Path) -> str:
+    """Where everything lies, and the next command."""
+    lines = [f"done after {result.global_step:,} steps; train loss {result.train_loss:.4f}"]
+    if result.best_checkpoint is not None:
+        lines.append(f"best checkpoint: {result.best_checkpoint}")
+    if result.last_checkpoint is not None:
+        lines.append(f"last checkpoint: {result.last_checkpoint}")
+    lines.append(f"logs, plots and the row ledger: {run_dir}")
+    if result.last_checkpoint is not None:
+        lines.append(f"try it: swift infer --ckpt_dir {result.best_checkpoint or result.last_checkpoint}")
+    return "\n".join(lines)
 
 
 def pad_id(tokenizer: TextTokenizer) -> int:
@@ -81,7 +145,10 @@ def pad_id(tokenizer: TextTokenizer) -> int:
 
 def run_files(plan: TrainPlan, args_json: dict[str, Any]) -> dict[str, str]:
     """What every checkpoint carries besides weights, so that it explains itself away from its run."""
-    return {"sft_args.json": json.dumps(args_json, indent=2, ensure_ascii=False), "plan.json": json.dumps(to_json(plan), indent=2, ensure_ascii=False)}
+    return {
+        "sft_args.json": json.dumps(args_json, indent=2, ensure_ascii=False),
+        "plan.json": json.dumps(to_json(plan), indent=2, ensure_ascii=False),
+    }
 
 
 def make_run_folder(path: Path) -> Path:
@@ -89,7 +156,9 @@ def make_run_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DiskError(f"--output_dir: {path} cannot be made ({error.strerror}). Choose a folder you may write to.") from error
+        raise DiskError(
+            f"--output_dir: {path} cannot be made ({error.strerror}). Choose a folder you may write to."
+        ) from error
     if not os.access(path, os.W_OK):
         raise DiskError(f"--output_dir: {path} cannot be written to. Choose a folder you may write to.")
     return path

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swift.llm.plan.explain import explain
+from swift.llm.plan.facts import free_gib
+from swift.llm.plan.memory import estimate
 from swift.llm.plan.plans import TrainPlan
 from swift.llm.plan.train import predict_checkpoint_bytes
 from swift.llm.training.planning import arguments_as_json, make_plan
 
 if TYPE_CHECKING:
     from swift.trainers.base import TrainResult
-
-SAMPLES_SHOWN = 3
 
 
 def train(command: str, args: Any, sources: Mapping[str, str]) -> TrainResult | TrainPlan:
@@ -41,28 +39,37 @@ def print_plan(plan: TrainPlan, *, debug: bool = False) -> None:
 
 def describe(plan: TrainPlan, tokenizer: Any, prepared: Any) -> list[str]:
     """Rows, steps, trained parameters, memory, disk and the first samples, as lines."""
-    from swift.llm.training.preview import count_steps, show_data, show_needs, show_sample
-    from swift.llm.training.run import count_parameters, predicted_memory
+    from swift.llm.training.preview import count_steps, largest_batch, show_data, show_needs, show_samples
+    from swift.tuners.preview import empty_model, preview
 
-    total, trainable, matched = count_parameters(plan)
+    counted = preview(
+        plan.tuner, lambda: empty_model(Path(plan.model.path), trust_remote_code=plan.model.trust_remote_code)
+    )
     steps, _ = count_steps(plan, len(prepared.train))
-    where = Path(plan.run_dir)
-    while not where.exists():
-        where = where.parent
-    lines = show_data(prepared, plan)
-    lines += ["parameters", f"  {trainable:,} of {total:,} are trained ({trainable / total:.2%}){matched}"]
-    lines += show_needs(
-        predicted_memory(plan, prepared, total, trainable),
+    tokens, trained = largest_batch(plan, prepared)
+    memory = estimate(
+        plan.facts["model_config"],
+        num_parameters=counted.num_parameters,
+        num_trainable=counted.num_trainable,
+        weight_dtype=plan.model.dtype,
+        compute_dtype=plan.trainer.autocast or plan.model.dtype,
+        tokens=tokens,
+        trained_tokens=trained,
+        tokens_per_chunk=plan.trainer.tokens_per_chunk,
+        optim=plan.trainer.optim,
+    )
+    needs = show_needs(
+        memory.total(checkpointing=plan.trainer.gradient_checkpointing),
         float(plan.facts["memory_gib"]),
-        predict_checkpoint_bytes(plan, total, trainable),
-        shutil.disk_usage(where).free / 2**30,
+        predict_checkpoint_bytes(plan, counted.num_parameters, counted.num_trainable),
+        free_gib(plan.run_dir),
         plan.trainer.save_total_limit,
         steps,
         plan.trainer.save_steps if plan.trainer.save_strategy == "steps" else None,
     )
-    colour = sys.stdout.isatty()
-    mark = "trained tokens are green" if colour else "trained tokens stand in [[ ]]"
-    lines.append(f"first samples ({mark})")
-    for sample in prepared.report.first_rows[:SAMPLES_SHOWN]:
-        lines.append("  " + show_sample(sample, tokenizer, colour=colour))
-    return lines
+    return [
+        *show_data(prepared, plan),
+        f"parameters\n  {counted.line}",
+        *needs,
+        *show_samples(prepared, tokenizer),
+    ]

@@ -1,7 +1,8 @@
-"""The arguments of each command, by inheritance from the groups: fields only, no methods, no checks, no torch.
+"""The arguments of each command, by inheritance from the groups: fields only, no methods, no checks, no
+torch.
 
-Each class lives in a module of its own and is made when it is asked for: a class of two hundred fields takes some
-milliseconds, and a command needs one of them.
+Each class lives in a module of its own and is made when it is asked for: a class of two hundred fields takes
+some milliseconds, and a command needs one of them.
 """
 
 from __future__ import annotations

@@ -11,4 +11,6 @@ from swift.llm.arguments.serve import HttpArguments
 class DeployArguments(HttpArguments, InferArguments):
     """Arguments of `swift deploy`: a server with the OpenAI interface."""
 
-    verbose: bool | None = redefault(InferArguments, "verbose", True, group="server", help="Log every request.")
+    verbose: bool | None = redefault(
+        InferArguments, "verbose", True, group="server", help="Log every request.",
+    )  # fmt: skip

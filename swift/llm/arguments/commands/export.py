@@ -14,10 +14,10 @@ class ExportArguments(ConvertArguments, PushArguments, InferArguments):
     """Arguments of `swift export`: merge, quantize, convert, upload."""
 
     quant_method: str | None = redefault(
-        InferArguments, "quant_method", "awq", group="export", starred=True, inherit=False,
-        choices=("awq", "gptq", "bnb"), help="Method for quant_bits.",
+        InferArguments, "quant_method", "awq", group="export", starred=True, inherit=False, choices=("awq",
+        "gptq", "bnb"), help="Method for quant_bits.",
     )  # fmt: skip
     dataset: Sequence[str] = redefault(
-        InferArguments, "dataset", (), group="export", help="Calibration data, written as for training. Left out, 10000 "
-        "rows each of alpaca-zh and alpaca-en.",
+        InferArguments, "dataset", (), group="export", help="Calibration data, written as for training. "
+        "Left out, 10000 rows each of alpaca-zh and alpaca-en.",
     )  # fmt: skip

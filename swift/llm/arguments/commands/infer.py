@@ -23,5 +23,6 @@ class InferArguments(
         TemplateArguments, "max_length", -1, help="Most tokens of a prompt; -1 is no limit but the model's.",
     )  # fmt: skip
     sft_type: str = redefault(
-        SftTypeArguments, "sft_type", "lora", help="How the checkpoint was tuned. Read from the checkpoint itself.",
+        SftTypeArguments, "sft_type", "lora", help="How the checkpoint was tuned. Read from the checkpoint "
+        "itself.",
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Model rows by vendor; every module-level `ModelFamily` is one family."""

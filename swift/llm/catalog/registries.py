@@ -1,0 +1,280 @@
+"""The catalog by name: views on the rows, and the functions that add a user's own.
+
+The rows modules are imported when a row is first asked for. Knows no torch, and none of the code that rows point at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import importlib.util
+import json
+import pkgutil
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import Any, TypeVar
+
+from swift.llm.catalog.rows import DatasetRow, ModelFamily, ModelRow, TemplateRow, TunerRow
+from swift.utils.errors import ArgumentError, DataError, SwiftError
+from swift.utils.files import read_json
+from swift.utils.registry import Registry, unknown
+
+__all__ = [
+    "DATASET_MAPPING",
+    "MODEL_MAPPING",
+    "TEMPLATE_MAPPING",
+    "TUNER_MAPPING",
+    "expand",
+    "load_custom_register",
+    "load_dataset_info",
+    "register_dataset",
+    "register_model",
+    "register_template",
+]
+
+RowT = TypeVar("RowT", ModelRow, TemplateRow, DatasetRow)
+_HERE = "swift.llm.catalog"
+
+
+def _modules(package: str) -> Iterator[ModuleType]:
+    parent = importlib.import_module(package)
+    for found in pkgutil.iter_modules(parent.__path__):
+        yield importlib.import_module(f"{package}.{found.name}")
+
+
+def _models() -> Iterator[tuple[ModelRow, str]]:
+    for module in _modules(f"{_HERE}.models"):
+        for value in vars(module).values():
+            if isinstance(value, ModelFamily):
+                for row in expand(value):
+                    yield row, module.__name__
+
+
+def _templates() -> Iterator[tuple[TemplateRow, str]]:
+    for module in _modules(f"{_HERE}.templates"):
+        for value in vars(module).values():
+            if isinstance(value, TemplateRow):
+                yield value, module.__name__
+
+
+def _datasets() -> Iterator[tuple[DatasetRow, str]]:
+    module = importlib.import_module(f"{_HERE}.datasets")
+    for value in vars(module).values():
+        if isinstance(value, DatasetRow):
+            yield value, module.__name__
+
+
+def _tuners() -> Iterator[tuple[TunerRow, str]]:
+    module = importlib.import_module(f"{_HERE}.tuners")
+    for value in vars(module).values():
+        if isinstance(value, TunerRow):
+            yield value, module.__name__
+
+
+MODEL_MAPPING: Registry[ModelRow] = Registry("model_type", fill=_models)
+TEMPLATE_MAPPING: Registry[TemplateRow] = Registry("template", fill=_templates)
+DATASET_MAPPING: Registry[DatasetRow] = Registry("data set", fill=_datasets)
+TUNER_MAPPING: Registry[TunerRow] = Registry("sft_type", fill=_tuners)
+
+
+def expand(family: ModelFamily) -> tuple[ModelRow, ...]:
+    """One row for each size of a family; what a size does not say, the family does."""
+    return tuple(
+        ModelRow(
+            model_type=size.name,
+            family=family.family,
+            architectures=family.architectures,
+            template=size.template or family.template,
+            lora_targets=size.lora_targets or family.lora_targets,
+            loader=family.loader,
+            ms=size.ms,
+            hf=size.hf,
+            path=size.path,
+            revision=size.revision,
+            requires=(*family.requires, *size.requires),
+            tags=(*family.tags, *size.tags),
+            quant=size.quant,
+            dtype=size.dtype,
+            trust_remote_code=family.trust_remote_code,
+            chat_templates=family.chat_templates,
+        )
+        for size in family.sizes
+    )
+
+
+def register_model(row: ModelRow | ModelFamily | None = None, **fields: Any) -> None:
+    """Add a model: a :class:`ModelRow`, a whole :class:`ModelFamily`, or the fields of a row.
+
+    Raises ArgumentError where a field is missing, unknown or of the wrong kind, or the name is taken.
+    """
+    source = _caller(sys._getframe(1))
+    if isinstance(row, ModelFamily) and not fields:
+        for one in expand(row):
+            MODEL_MAPPING.register(one, source=source)
+        return
+    if row is None:
+        fields.setdefault("family", fields.get("model_type"))
+    MODEL_MAPPING.register(_row(ModelRow, row, fields, "register_model"), source=source)
+
+
+def register_template(row: TemplateRow | None = None, **fields: Any) -> None:
+    """Add a chat format: a :class:`TemplateRow`, or its fields. Raises ArgumentError as :func:`register_model` does."""
+    TEMPLATE_MAPPING.register(_row(TemplateRow, row, fields, "register_template"), source=_caller(sys._getframe(1)))
+
+
+def register_dataset(row: DatasetRow | None = None, **fields: Any) -> None:
+    """Add a data set: a :class:`DatasetRow`, or its fields. Raises ArgumentError as :func:`register_model` does."""
+    made = _row(DatasetRow, row, fields, "register_dataset")
+    if made.ms is None and made.hf is None and made.path is None:
+        raise ArgumentError(f"register_dataset: {made.name!r} says nowhere where its data is: give ms, hf or path")
+    DATASET_MAPPING.register(made, source=_caller(sys._getframe(1)))
+
+
+def _row(kind: type[RowT], row: Any, fields: dict[str, Any], function: str) -> RowT:
+    """The row itself, or one made from its fields, each checked by name and (roughly) by type."""
+    if row is not None:
+        if not isinstance(row, kind) or fields:
+            raise ArgumentError(f"{function}: give a {kind.__name__}, or its fields by name, not {type(row).__name__} and others")
+        return row
+    known = {one.name: one for one in dataclasses.fields(kind)}
+    for name, value in fields.items():
+        if name not in known:
+            raise ArgumentError(f"{function}: {unknown('field', name, known)}")
+        if str(known[name].type).startswith("tuple") and not isinstance(value, tuple):
+            if isinstance(value, str) or not isinstance(value, list):
+                raise ArgumentError(f"{function}: {name} is {value!r}; a list or tuple is expected")
+            fields = {**fields, name: tuple(value)}
+    required = [
+        name for name, one in known.items()
+        if one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+    ]  # fmt: skip
+    missing = [name for name in required if name not in fields]
+    if missing:
+        raise ArgumentError(f"{function}: {', '.join(missing)} missing; a {kind.__name__} needs {', '.join(required)}")
+    return kind(**fields)
+
+
+def _caller(frame: FrameType) -> str:
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+_registered_files: set[Path] = set()
+
+
+def load_custom_register(path: str) -> None:
+    """Run a user's Python file that calls the ``register_`` functions; a second time for the same file does nothing.
+
+    Raises ArgumentError with the file and the line of whatever is wrong in it.
+    """
+    file = Path(path).expanduser().absolute()
+    flag = f"--custom_register_path {path}"
+    if not file.is_file():
+        what = "a folder; a Python file is expected" if file.is_dir() else "there is no such file"
+        raise ArgumentError(f"{flag}: {what}")
+    if file.suffix != ".py":
+        raise ArgumentError(f"{flag}: a Python file is expected (its name ends in .py)")
+    if file in _registered_files:
+        return
+    name = f"swift_custom_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None and spec.loader is not None  # a file that ends in .py has a loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look their module up by name
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        del sys.modules[name]
+        raise ArgumentError(f"{flag}: {error.filename}:{error.lineno}: {error.msg}") from error
+    except SwiftError as error:
+        del sys.modules[name]
+        raise ArgumentError(f"{flag}: line {_line(error, file)}: {error}") from error
+    except Exception as error:  # any mistake in the user's file is theirs to see, whatever it is
+        del sys.modules[name]
+        raise ArgumentError(f"{flag}: line {_line(error, file)}: {type(error).__name__}: {error}") from error
+    _registered_files.add(file)
+
+
+def _line(error: BaseException, file: Path) -> str:
+    lines = [str(one.lineno) for one in traceback.extract_tb(error.__traceback__) if Path(one.filename) == file]
+    return lines[-1] if lines else "?"
+
+
+_INFO_KEYS = {
+    "dataset_id": "ms", "hf_dataset_id": "hf", "dataset_path": "path", "subsets": "subsets", "split": "split",
+    "columns": "columns", "conversations": "conversations", "tags": "tags", "help": "help", "huge_dataset": "huge",
+}  # fmt: skip
+_INFO_TYPES: Mapping[str, tuple[type, str]] = {
+    "dataset_id": (str, "text"), "hf_dataset_id": (str, "text"), "dataset_path": (str, "text"), "help": (str, "text"),
+    "subsets": (list, "a list"), "split": (list, "a list"), "tags": (list, "a list"),
+    "columns": (dict, "an object"), "conversations": (dict, "an object"),
+    "huge_dataset": (bool, "true or false"), "remove_useless_columns": (bool, "true or false"),
+}  # fmt: skip
+_TURN_KEYS = (
+    "user_role", "assistant_role", "system_role", "tool_role", "conversations_key", "from_key", "value_key",
+    "error_strategy", "media_type", "media_key",
+)  # fmt: skip
+
+
+def load_dataset_info(source: str | Path | Mapping[str, Any]) -> tuple[DatasetRow, ...]:
+    """Register the data sets of a ``dataset_info.json`` (its path, its text, or its content) and return their rows.
+
+    Paths in it are relative to the file, or to the working folder where there is no file. Raises ArgumentError that
+    names the entry and the key.
+    """
+    where, base, entries = _read_info(source)
+    rows = tuple(_info_row(str(name), entry, where, base) for name, entry in entries.items())
+    for row in rows:
+        if DATASET_MAPPING.get(row.name) != row:  # read a second time, by a later step of the same command
+            DATASET_MAPPING.register(row, source=where)
+    return rows
+
+
+def _read_info(source: str | Path | Mapping[str, Any]) -> tuple[str, Path, Mapping[str, Any]]:
+    flag = "--custom_dataset_info"
+    base = Path.cwd()
+    value: Any = source
+    if isinstance(source, str) and source.lstrip().startswith(("{", "[")):
+        try:
+            value = json.loads(source)
+        except json.JSONDecodeError as error:
+            raise ArgumentError(f"{flag}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}") from None
+    elif isinstance(source, str | Path):
+        path = Path(source).expanduser()
+        flag = f"{flag} {path}"
+        base = path.absolute().parent
+        try:
+            value = read_json(path)
+        except DataError as error:
+            raise ArgumentError(f"--custom_dataset_info: {error}") from None
+    if not isinstance(value, Mapping):
+        raise ArgumentError(f"{flag}: an object is expected, data set name → entry; found {type(value).__name__}")
+    return flag, base, value
+
+
+def _info_row(name: str, entry: Any, where: str, base: Path) -> DatasetRow:
+    here = f"{where}: {name!r}"
+    if not isinstance(entry, Mapping):
+        raise ArgumentError(f"{here}: an object is expected, found {type(entry).__name__}")
+    for key, value in entry.items():
+        if key not in _INFO_TYPES:
+            raise ArgumentError(f"{here}: {unknown('key', key, _INFO_TYPES)}")
+        kind, word = _INFO_TYPES[key]
+        if not isinstance(value, kind):
+            raise ArgumentError(f"{here}: {key} is {value!r}; {word} is expected")
+    if entry.get("remove_useless_columns") is False:
+        raise ArgumentError(f"{here}: remove_useless_columns false: columns that no format uses are never kept. Leave it out.")
+    for key in entry.get("conversations", {}):
+        if key not in _TURN_KEYS:
+            raise ArgumentError(f"{here}: conversations: {unknown('key', key, _TURN_KEYS)}")
+    if not any(entry.get(key) for key in ("dataset_id", "hf_dataset_id", "dataset_path")):
+        raise ArgumentError(f"{here}: says nowhere where its data is: give dataset_id, hf_dataset_id or dataset_path")
+    fields = {_INFO_KEYS[key]: value for key, value in entry.items() if key in _INFO_KEYS}
+    if fields.get("path"):  # a path voids the ids and what belongs to them
+        fields = {key: value for key, value in fields.items() if key not in ("ms", "hf", "subsets", "split")}
+        fields["base"] = str(base)
+    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    return DatasetRow(name=name, **fields)

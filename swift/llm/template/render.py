@@ -1,0 +1,298 @@
+"""Messages to pieces of text: the one walk over a template row, for training and for generation alike.
+
+Knows no file and no tensor; of the tokenizer only which texts are control tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date as Date
+from typing import Final, TypeAlias
+
+from swift.llm.catalog.rows import TemplateRow
+from swift.llm.core import Conversation, Message
+from swift.llm.plan.plans import TemplatePlan
+from swift.llm.template.behaviours import BEHAVIOURS, THINKING, split_reasoning
+from swift.llm.template.draft import Draft, Turn
+from swift.llm.template.tools import TOOL_FORMATS, Fragment, Refused, ToolFormat, with_ids
+from swift.llm.tokenizer import TextTokenizer
+
+# (text, id of a control token or PLAIN, trained, weight): what `Segment` says, in a tuple, since there are many.
+Atom: TypeAlias = tuple[str, int, bool, float]
+PLAIN: Final = -1
+CUT: Final[Atom] = ("", -2, False, 1.0)
+# A date is part of the prompt: where none is given it is the one that the official Llama 3.x templates fall back to.
+DEFAULT_DATE: Final = Date(2024, 7, 26)
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_FIELD = re.compile(r"\{(content|bos|auto_bos|eos|date|head)\}")
+
+Weigher: TypeAlias = Callable[[str, str], list[tuple[str, float]]]
+
+
+def written_date(date: str | None) -> str:
+    """Write YYYY-MM-DD as "26 Jul 2024", whatever the locale."""
+    day = DEFAULT_DATE if date is None else Date.fromisoformat(date)
+    return f"{day.day:02d} {_MONTHS[day.month - 1]} {day.year}"
+
+
+class RowRenderer:
+    """Interprets one row for one tokenizer. Compiled once; holds no state of a conversation."""
+
+    def __init__(
+        self, row: TemplateRow, tokenizer: TextTokenizer, plan: TemplatePlan, weigh: Weigher | None = None
+    ) -> None:
+        self.row = row
+        self.plan = plan
+        self.weigh = weigh
+        self.tokenizer = tokenizer.guard(_markers(row, tokenizer))
+        self.tool_format = _tool_format(row, plan)
+        self._control = _splitter(self.tokenizer)
+        self._all = plan.train_on_inputs
+        self._thinking = any(name in THINKING for name in row.behaviours)
+        self._rules = [BEHAVIOURS[name] for name in row.behaviours]
+        self._compiled: dict[tuple[str, bool], list[Atom]] = {}
+        self._systems: dict[str, tuple[list[Atom], list[Atom]]] = {}
+        self._prefix = self._atoms(self._fill(row.prefix), self._all)
+        self._user = self._wrap(row.user)
+        self._tool = self._wrap(row.tool or row.user)
+        self._open = self._atoms(self._fill(row.assistant_open), self._all)
+        self._answer = {trained: self._wrap(row.assistant, trained) for trained in (False, True)}
+        self._close = {trained: self._atoms(self._fill(row.assistant_close), trained) for trained in (False, True)}
+        self._between = self._atoms(self._fill(row.between), self._all)
+        self._end = self._between if row.end is None else self._atoms(self._fill(row.end), self._all)
+
+    def atoms(self, conversation: Conversation, generate: bool = False) -> list[Atom]:
+        """Walk one conversation. Raises Refused where the format cannot express it.
+
+        ``generate``: up to where the answer starts; a last assistant message is left open, to be continued.
+        """
+        draft = self._draft(conversation, generate)
+        for rule in self._rules:
+            rule(draft)
+        out = list(self._prefix)
+        self._system(draft, out)
+        last = len(draft.turns) - 1
+        question = ""
+        for number, turn in enumerate(draft.turns):
+            if turn.before:
+                self._fragments(turn.before, self._all, 1.0, out)
+            if turn.role == "assistant":
+                self._answer_turn(turn, question, generate and number == last, number == last, out)
+            else:
+                question = turn.message.content
+                self._asking_turn(turn, out)
+        if draft.generate:
+            out += self._open
+            if draft.opened:
+                self._fragments([(draft.opened, True)], self._all, 1.0, out)
+            out.append(CUT)
+        return out
+
+    def _draft(self, conversation: Conversation, generate: bool) -> Draft:
+        messages: Sequence[Message] = conversation.messages
+        if not messages:
+            raise Refused("no messages")
+        system: str | None = self.row.default_system if self.plan.system is None else self.plan.system
+        if messages[0].role == "system":
+            system = messages[0].content
+            messages = messages[1:]
+        elif conversation.system_given:
+            system = None
+        fmt = self.tool_format
+        if fmt is not None and fmt.ids and (conversation.tools or any(m.role == "tool" for m in messages)):
+            messages = with_ids(messages)
+        thinking = conversation.template_kwargs.get("enable_thinking", self.plan.enable_thinking)
+        draft = Draft(
+            [(system, False)] if system else None,
+            self._turns(messages),
+            conversation,
+            generate and not (messages and messages[-1].role == "assistant"),
+            thinking,
+            self.row.options,
+            self.row.system,
+        )
+        if conversation.tools:
+            self._tell_tools(draft)
+        return draft
+
+    def _turns(self, messages: Sequence[Message]) -> list[Turn]:
+        turns: list[Turn] = []
+        results: list[Message] = []
+        strip = self.row.strip
+        for message in messages:
+            role = message.role
+            if role == "tool":
+                results.append(message)
+                continue
+            if results:
+                self._results(results, turns)
+                results = []
+            if role == "assistant" and (message.tool_calls or message.reasoning is not None or self._thinking):
+                turns.append(self._assistant(message))
+            else:
+                content = message.content.strip() if role in strip else message.content
+                turns.append(Turn(role, [(content, False)], message))
+        if results:
+            self._results(results, turns)
+        return turns
+
+    def _assistant(self, message: Message) -> Turn:
+        content, reasoning = message.content, ""
+        if self._thinking:
+            reasoning, content = split_reasoning(message)
+        elif message.reasoning is not None:  # a format that knows no reasoning: kept as text rather than lost
+            content = f"<think>\n{message.reasoning.strip()}\n</think>\n\n{content}"
+        if "assistant" in self.row.strip:
+            content = content.strip()
+        if not message.tool_calls:
+            return Turn("assistant", [(content, False)], message, reasoning=reasoning)
+        fmt = self._need_format()
+        if fmt.one_call and len(message.tool_calls) > 1:
+            raise Refused(f"{len(message.tool_calls)} tool calls in one turn, where this format allows one")
+        return Turn("assistant", fmt.calls(content, message.tool_calls), message, reasoning=reasoning)
+
+    def _results(self, results: list[Message], turns: list[Turn]) -> None:
+        fmt = self._need_format()
+        for group in [results] if fmt.group else [[result] for result in results]:
+            turns.append(Turn("tool", fmt.results(group), group[-1]))
+
+    def _need_format(self) -> ToolFormat:
+        if self.tool_format is None:
+            raise Refused(f"the template {self.row.name!r} has no tool format")
+        return self.tool_format
+
+    def _tell_tools(self, draft: Draft) -> None:
+        fmt = self._need_format()
+        told = fmt.describe(draft.conversation.tools)
+        if fmt.place == "system":
+            draft.system = [*draft.system, ("\n\n", True), *told] if draft.system else told
+            return
+        users = [turn for turn in draft.turns if turn.role == "user"]
+        if not users:
+            raise Refused("tools, and no user turn to describe them in")
+        if fmt.place == "first_user":
+            users[0].parts = [*told, *users[0].parts]
+        else:
+            users[-1].before = told
+
+    def _system(self, draft: Draft, out: list[Atom]) -> None:
+        row = self.row
+        if draft.system is None and not row.system_always:
+            return
+        if row.system is None:
+            raise Refused(f"the template {row.name!r} has no place for a system text")
+        head = self.tool_format.head if self.tool_format is not None and draft.conversation.tools else ""
+        if head not in self._systems:
+            self._systems[head] = self._wrap(row.system.replace("{head}", head))
+        before, after = self._systems[head]
+        out += before
+        for text, markup in draft.system or ():
+            self._fragments([(text.strip() if "system" in row.strip else text, markup)], self._all, 1.0, out)
+        out += after
+
+    def _asking_turn(self, turn: Turn, out: list[Atom]) -> None:
+        if turn.role == "system":
+            if self.row.system is None or self.row.system_always:
+                raise Refused("a system text after the first message")
+            before, after = self._wrap(self.row.system)
+        else:
+            before, after = self._tool if turn.role == "tool" else self._user
+        train = turn.message.train
+        trained = self._all if train is None else train
+        weight = 1.0 if turn.message.weight is None else turn.message.weight
+        out += before
+        self._fragments(turn.parts, trained, weight, out)
+        out += after
+
+    def _answer_turn(self, turn: Turn, question: str, unfinished: bool, last: bool, out: list[Atom]) -> None:
+        message = turn.message
+        trained = message.train is not False
+        weight = 1.0 if message.weight is None else message.weight
+        out += self._open
+        if turn.opened:
+            self._fragments([(turn.opened, True)], self._all, 1.0, out)
+        out.append(CUT)
+        bare = bool(message.tool_calls) and self._need_format().bare
+        before, after = ([], []) if bare else self._answer[trained]
+        if unfinished:
+            if turn.parts and turn.text():
+                out += before
+                self._fragments(turn.parts, trained, weight, out)
+            return
+        start = len(out)
+        out += before
+        if self.weigh is not None and trained and not bare:
+            for text, scale in self.weigh(question, turn.text()):
+                self._fragments([(text, False)], trained, weight * scale, out)
+        else:
+            self._fragments(turn.parts, trained, weight, out)
+        out += after
+        out += self._close[trained]
+        if weight != 1.0:
+            out[start:] = [(text, id_, train, weight if scale == 1.0 else scale) for text, id_, train, scale in out[start:]]
+        out += self._end if last else self._between
+
+    def _fragments(self, parts: Sequence[Fragment], trained: bool, weight: float, out: list[Atom]) -> None:
+        for text, markup in parts:
+            if not markup:
+                out.append((text, PLAIN, trained, weight))
+            elif weight == 1.0:
+                out += self._atoms(text, trained)
+            else:
+                out += [(piece, id_, train, weight) for piece, id_, train, _ in self._atoms(text, trained)]
+
+    def _atoms(self, text: str, trained: bool) -> list[Atom]:
+        """Cut our own text at its control tokens."""
+        found = self._compiled.get((text, trained))
+        if found is None:
+            ids = self.tokenizer.special_tokens
+            pieces = self._control.split(text) if self._control is not None else [text]
+            found = [(piece, ids.get(piece, PLAIN), trained, 1.0) for piece in pieces if piece]
+            self._compiled[(text, trained)] = found
+        return found
+
+    def _wrap(self, text: str, trained: bool | None = None) -> tuple[list[Atom], list[Atom]]:
+        before, mark, after = text.partition("{content}")
+        if not mark:
+            raise ValueError(f"template row {self.row.name!r}: {text!r} lacks {{content}}")
+        train = self._all if trained is None else trained
+        return self._atoms(self._fill(before), train), self._atoms(self._fill(after), train)
+
+    def _fill(self, text: str) -> str:
+        """Put the tokenizer's tokens and the date into our own text."""
+        tokenizer = self.tokenizer
+        values = {
+            "bos": tokenizer.bos_token or "",
+            "auto_bos": (tokenizer.bos_token or "") if tokenizer.starts_with_bos else "",
+            "eos": tokenizer.eos_token or "",
+            "date": written_date(self.plan.date),
+            "head": "",
+        }
+        return _FIELD.sub(lambda match: values[match[1]], text)
+
+
+def _tool_format(row: TemplateRow, plan: TemplatePlan) -> ToolFormat | None:
+    """The row's own format; ``react_zh`` and ``toolbench`` overrule it, ``react_en`` (the default) only fills its place."""
+    name = plan.tools_prompt
+    if row.tools is not None and name in ("auto", "react_en"):
+        name = row.tools
+    return TOOL_FORMATS["react_en" if name == "auto" else name]
+
+
+def _markers(row: TemplateRow, tokenizer: TextTokenizer) -> list[str]:
+    """Added tokens in the row's own strings: they separate turns, so no text may write them, special or not."""
+    own = "\0".join(
+        text
+        for text in (row.prefix, row.system, row.user, row.tool, row.assistant_open, row.assistant_close, row.between, row.end)
+        if text
+    )
+    return [token for token in tokenizer.added_tokens if len(token) > 2 and token in own]
+
+
+def _splitter(tokenizer: TextTokenizer) -> re.Pattern[str] | None:
+    tokens: Mapping[str, int] = tokenizer.special_tokens
+    if not tokens:
+        return None
+    longest_first = sorted(tokens, key=len, reverse=True)
+    return re.compile("(" + "|".join(re.escape(token) for token in longest_first) + ")")

@@ -1,0 +1,522 @@
+"""transformers' Trainer with our batches, loss, evaluation, logs and checkpoints. Knows no data set and no template.
+
+Alphabet: ``B`` samples, ``T`` tokens, ``K`` trained tokens of a batch, ``V`` vocabulary.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import Trainer, TrainerCallback, TrainerControl
+from transformers.trainer_callback import DefaultFlowCallback, PrinterCallback, ProgressCallback
+
+from swift.kernels.head import SelectedLoss, TokenLosses
+from swift.trainers import checkpoints as ckpt
+from swift.trainers.batch import count_tokens, count_trained
+from swift.trainers.callbacks import EarlyStopping, Flow, LogFile, Plots, Progress, TensorBoard, sync_file
+from swift.trainers.config import TrainerConfig
+from swift.trainers.hf_args import build_args, uses_tensorboard
+from swift.trainers.losses import step_share
+from swift.trainers.metrics import count_correct, duration, peak_memory_gib
+from swift.trainers.neftune import noisy_embeddings
+from swift.trainers.sampler import BatchLoader, EpochBatches, Order, Rows, fingerprint
+from swift.trainers.signals import StopRequest
+from swift.trainers.state import LoopState
+from swift.utils.errors import ArgumentError, CheckpointError, Interrupted, TrainingError
+from swift.utils.files import write_json_atomic
+from swift.utils.log import logger
+
+LOG_FILE = "logging.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainResult:
+    """What a run came to. ``metrics`` are the last evaluation's and the run's totals; ``history`` is ``logging.jsonl``.
+
+    ``best_checkpoint`` is None where nothing was evaluated when something was saved.
+    """
+
+    global_step: int
+    train_loss: float
+    metrics: Mapping[str, float]
+    best_checkpoint: Path | None
+    last_checkpoint: Path | None
+    history: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What the caller lends to the trainer, since it knows no model catalog, tokenizer or template.
+
+    ``save_model(folder)`` and ``load_model(folder)`` write and read the weights of a checkpoint in the tuner's format.
+    ``predict(model)`` generates answers during evaluation and returns metrics by name (higher is better).
+    ``tokenizer_files`` and ``extra_files`` (name to content) go into every checkpoint.
+    """
+
+    save_model: Callable[[Path], None] | None = None
+    load_model: Callable[[Path], None] | None = None
+    predict: Callable[[torch.nn.Module], Mapping[str, float]] | None = None
+    tokenizer_files: Sequence[Path] = ()
+    extra_files: Mapping[str, bytes | str] | None = None
+
+
+class SwiftTrainer(Trainer):
+    """The loop of one run: `train` goes from start, or from a checkpoint, to a `TrainResult`."""
+
+    def __init__(
+        self,
+        config: TrainerConfig,
+        model: Any,
+        train: Rows,
+        val: Rows | None,
+        collate: Callable[[list[Any]], dict[str, Any]],
+        *,
+        callbacks: Sequence[TrainerCallback] = (),
+        hooks: Hooks | None = None,
+    ) -> None:
+        self.config = config
+        self.hooks = hooks or Hooks()
+        self.run_dir = Path(config.output_dir)
+        self.stop = StopRequest()
+        ckpt.check_writable(self.run_dir)
+        # transformers sets use_cache for training; the checkpoint keeps the model's own value
+        self._use_cache = getattr(model.config, "use_cache", True)
+        super().__init__(model, build_args(config), data_collator=collate, train_dataset=train, eval_dataset=val)  # type: ignore[arg-type]
+        self.model_accepts_loss_kwargs = True  # compute_loss divides by the count; the Trainer must not divide again
+        self.rows, self.val_rows = train, val
+        self.checkpoints = ckpt.CheckpointFolder(self.run_dir, self.args.save_total_limit)
+        self.order = Order(
+            seed=self.args.data_seed if self.args.data_seed is not None else self.args.seed,
+            shuffle=config.shuffle,
+            group_by_length=config.group_by_length,
+            longest_first=config.longest_first,
+            step_size=self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size,
+        )
+        self._token_losses = SelectedLoss(model, tokens_per_chunk=config.tokens_per_chunk)
+        self._install_callbacks(callbacks)
+        self._resumed: LoopState | None = None
+        self._best: tuple[int, float] | None = None
+        self._evaluated: tuple[int, dict[str, float]] | None = None
+        self._reset_counters()
+
+    def _install_callbacks(self, extra: Sequence[TrainerCallback]) -> None:
+        for unwanted in (DefaultFlowCallback, ProgressCallback, PrinterCallback):
+            self.remove_callback(unwanted)
+        patience = self.config.early_stopping_patience
+        self.early_stopping = EarlyStopping(patience) if patience else None
+        self.log_file = LogFile(self.run_dir / LOG_FILE)
+        board = Path(self.config.logging_dir) if self.config.logging_dir else self.run_dir / "runs"
+        ours: list[TrainerCallback | None] = [
+            Flow(self.stop, self._steps_per_epoch, self._begin),
+            self.early_stopping,
+            self.log_file,
+            TensorBoard(board) if uses_tensorboard(self.config) else None,
+            None if self.args.disable_tqdm else Progress(),
+            Plots(self.log_file.path, self.run_dir / "images"),
+            *extra,
+        ]
+        for callback in ours:
+            if callback is not None:
+                self.add_callback(callback)
+
+    # ---- the run
+
+    def train(self, resume_from: Path | None = None, *, only_model: bool = False) -> TrainResult:  # type: ignore[override]
+        """Train to the end, from a checkpoint (or a run folder's newest whole one) where `resume_from` is given.
+
+        `only_model` takes the checkpoint's weights and nothing else. Raises CheckpointError, DiskError, TrainingError where
+        the loss is not finite, and Interrupted after a signal.
+        """
+        checkpoint = ckpt.open_checkpoint(Path(resume_from)) if resume_from is not None else None
+        if checkpoint is not None and only_model:
+            self._load_from_checkpoint(str(checkpoint))
+            checkpoint = None
+        self._resumed = self._accept(checkpoint) if checkpoint is not None else None
+        if self.is_world_process_zero():
+            self._prepare_run_dir(checkpoint)
+        noise = noisy_embeddings(self.model, self.config.neftune_noise_alpha)
+        try:
+            with self.stop, noise:
+                output = super().train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except BaseException:
+            self.callback_handler.on_train_end(self.args, self.state, self.control)  # closes bars and writers
+            raise
+        found = [path for path in (self._checkpoint_at(step) for step in (self.state.global_step,)) if path]
+        return TrainResult(
+            global_step=output.global_step,
+            train_loss=output.training_loss,
+            metrics={**output.metrics, **(self._evaluated[1] if self._evaluated else {})},
+            best_checkpoint=self._checkpoint_at(self._best[0]) if self._best else None,
+            last_checkpoint=found[0] if found else None,
+            history=self.log_file.path,
+        )
+
+    def _accept(self, checkpoint: Path) -> LoopState:
+        """Read the state of a checkpoint and check that this run is the one it belongs to."""
+        state = LoopState.read(checkpoint)
+        if not state.has_optimizer:
+            raise CheckpointError(
+                f"{checkpoint}: was saved with --save_only_model true, so it cannot be continued. "
+                "To start a new run from its weights: --resume_only_model true."
+            )
+        if not self.args.ignore_data_skip and state.data != fingerprint(self.rows.lengths, self.order):
+            raise CheckpointError(
+                f"{checkpoint}: cannot be continued exactly: it was trained on {state.num_samples:,} rows, "
+                f"{state.step_size} a step; now there are {len(self.rows):,} rows, {self.order.step_size} a step, or their "
+                "lengths, --data_seed or their order differ. Use the same data, seed and batch sizes; "
+                "or --ignore_data_skip true to begin the data anew, or --resume_only_model true."
+            )
+        return state
+
+    def _prepare_run_dir(self, checkpoint: Path | None) -> None:
+        self.checkpoints.clean()
+        kept = b""
+        if checkpoint is not None and self._resumed is not None:
+            earlier = checkpoint.parent / LOG_FILE
+            if earlier.exists():
+                kept = earlier.read_bytes()[: self._resumed.log_bytes]
+            self.checkpoints.set_aside_after(self._resumed.global_step)
+        self.log_file.start(kept)
+        write_json_atomic(self.run_dir / "training_args.json", self.args.to_sanitized_dict())
+
+    def _reset_counters(self) -> None:
+        self._correct = torch.zeros((), dtype=torch.int64, device=self.args.device)
+        self._counted: torch.Tensor | int = 0
+        self._tokens_seen = 0
+        self._session = (time.monotonic(), 0.0, 0, 0)  # start, seconds before, tokens and steps at the start
+        self._last_log = (time.monotonic(), 0, 0)  # time, tokens, steps
+
+    def _begin(self, control: TrainerControl) -> None:
+        """Put the counters back that the Trainer has just reset: the flow calls this when training begins."""
+        self._reset_counters()
+        state = self._resumed
+        if state is not None:
+            self._tr_loss += state.loss_since_log
+            self._total_loss_scalar = state.loss_total
+            self._globalstep_last_logged = state.last_logged_step
+            self._correct += state.correct
+            self._counted = state.counted
+            self._tokens_seen = state.tokens_seen
+            self._session = (time.monotonic(), state.elapsed_s, state.tokens_seen, state.global_step)
+            self._last_log = (time.monotonic(), state.tokens_seen, state.global_step)
+            if state.best_step is not None and state.best_metric is not None:
+                self._best = (state.best_step, state.best_metric)
+            if self.early_stopping is not None:
+                self.early_stopping.count = state.patience_used
+        if self.early_stopping is not None and self.early_stopping.exhausted:
+            control.should_training_stop = True
+
+    def _run_epoch(self, **position: Any) -> None:
+        """One pass over the data; none where the checkpoint already was the last step."""
+        if self.state.global_step >= self.state.max_steps or self.control.should_training_stop:
+            self.control.should_training_stop = True
+            return
+        super()._run_epoch(**position)
+        if self.stop.signal and self.state.global_step < self.state.max_steps:
+            self._say_interrupted()
+
+    def _say_interrupted(self) -> None:
+        assert self.stop.signal is not None
+        path = self.checkpoints.path(self.state.global_step)
+        raise Interrupted(
+            f"stopped by {self.stop.signal.name} after step {self.state.global_step} of {self.state.max_steps}. "
+            f"Go on with the same command and --resume_from_checkpoint {path}",
+            self.stop.exit_code,
+        )
+
+    # ---- batches
+
+    def _steps_per_epoch(self) -> int:
+        return max(math.ceil(len(self._batches(self.rows)) / self.args.gradient_accumulation_steps), 1)
+
+    def _batches(self, rows: Rows) -> EpochBatches:
+        return EpochBatches(
+            rows.lengths,
+            self.order,
+            batch_size=self.args.train_batch_size,
+            rank=self.args.process_index,
+            world_size=self.args.world_size,
+            drop_last=self.args.dataloader_drop_last,
+        )
+
+    def get_train_dataloader(self) -> BatchLoader:
+        """Batches of this rank: accelerate need not shard them, and skipping to batch k reads no earlier row."""
+        return self._loader(self.rows, self._batches(self.rows))
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> BatchLoader:
+        """All rows once, those of like length together."""
+        rows = eval_dataset if eval_dataset is not None else self.val_rows
+        if rows is None:
+            raise ArgumentError("evaluation needs a validation set: give --val_dataset or --dataset_test_ratio")
+        size = self.args.eval_batch_size
+        batches = EpochBatches(
+            rows.lengths,
+            Order(seed=0, shuffle=False, group_by_length=True, step_size=size * self.args.world_size),
+            batch_size=size,
+            rank=self.args.process_index,
+            world_size=self.args.world_size,
+        )
+        return self._loader(rows, batches)
+
+    def _loader(self, rows: Rows, batches: EpochBatches) -> BatchLoader:
+        return BatchLoader(
+            rows,
+            batches,
+            self.data_collator,
+            workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
+    ) -> tuple[list[Any], torch.Tensor | int]:
+        """The batches of one optimiser step, and how many tokens it trains on over all batches and ranks."""
+        batches = list(islice(epoch_iterator, num_batches))
+        trained = sum(count_trained(batch) for batch in batches)
+        tokens = sum(count_tokens(batch) for batch in batches)
+        if self.args.world_size == 1:
+            self._tokens_seen += tokens
+            return batches, max(trained, 1)
+        counts = self.accelerator.reduce(torch.tensor([trained, tokens], device=device), "sum")
+        self._tokens_seen += int(counts[1])
+        return batches, counts[0].clamp(min=1)
+
+    # ---- loss
+
+    def compute_loss(  # type: ignore[override]
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """This batch's share of the step's loss, and the counts for the accuracy."""
+        losses: TokenLosses = self._token_losses(model, inputs)
+        if (self.state.global_step + 1) % self.config.acc_steps == 0:
+            correct, counted = count_correct(losses.correct, losses.positions, inputs, self.config.acc_strategy)
+            self._correct += correct
+            self._counted = self._counted + counted
+        assert num_items_in_batch is not None  # get_batch_samples always counts
+        return step_share(losses.total, num_items_in_batch, self.args.world_size)
+
+    def training_step(
+        self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """Forward and backward of one batch. On a CPU, where looking costs nothing, the loss is checked at once."""
+        loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+        if loss.device.type == "cpu" and not math.isfinite(loss.item()):
+            self._refuse(float(loss), self.state.global_step + 1, self.state.global_step + 1)
+        return loss
+
+    def _refuse(self, loss: float, first: int, last: int) -> None:
+        steps = f"step {last}" if first == last else f"steps {first} to {last}"
+        raise TrainingError(
+            f"the loss is {loss} at {steps}. Nothing was saved after that. Try a lower --learning_rate, a lower "
+            "--max_grad_norm, --dtype bf16 instead of fp16, or look for broken rows in the data."
+        )
+
+    def compute_loss_context_manager(self) -> contextlib.ExitStack:
+        """Autocast where mixed precision is wanted: around the head as well, which is not part of the model's forward."""
+        stack = contextlib.ExitStack()
+        if self.args.bf16 or self.args.fp16:
+            dtype = torch.bfloat16 if self.args.bf16 else torch.float16
+            stack.enter_context(torch.autocast(self.args.device.type, dtype=dtype))
+        return stack
+
+    def floating_point_ops(self, inputs: Mapping[str, Any]) -> int:
+        """Not counted: transformers would walk over all parameters in every step."""
+        return 0
+
+    # ---- evaluation
+
+    def evaluate(  # type: ignore[override]
+        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """Loss over all trained tokens of the set, accuracy, and what `Hooks.predict` measures."""
+        start = time.monotonic()
+        loader = self.get_eval_dataloader(eval_dataset)
+        self.callback_handler.eval_dataloader = loader
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        model = self.model_wrapped if sharded else self.model
+        was_training = model.training
+        model.eval()
+        parts = []
+        with torch.no_grad():
+            for batch in loader:
+                inputs = self._prepare_inputs(batch)
+                with self.compute_loss_context_manager():
+                    losses = self._token_losses(model, inputs)
+                correct, counted = count_correct(losses.correct, losses.positions, inputs, self.config.acc_strategy)
+                parts.append([losses.nll.sum(dtype=torch.float32), correct, torch.as_tensor(counted), losses.positions.numel()])
+                self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
+            sums = torch.tensor([[float(value) for value in part] for part in parts], dtype=torch.float64).sum(0)
+            if self.args.world_size > 1:
+                sums = self.accelerator.reduce(sums.to(self.args.device), "sum").cpu()
+            loss, right, counted_all, tokens = sums.tolist()
+            metrics = {
+                f"{metric_key_prefix}_loss": loss / max(tokens, 1),
+                f"{metric_key_prefix}_token_acc": right / max(counted_all, 1),
+            }
+            if self.hooks.predict is not None:
+                metrics |= {f"{metric_key_prefix}_{k}": float(v) for k, v in self.hooks.predict(model).items()}
+        model.train(was_training)
+        seconds = time.monotonic() - start
+        metrics[f"{metric_key_prefix}_runtime"] = round(seconds, 4)
+        metrics[f"{metric_key_prefix}_samples_per_second"] = round(len(loader.dataset) / seconds, 3)  # type: ignore[arg-type]
+        self._evaluated = (self.state.global_step, dict(metrics))
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        try:
+            return super()._determine_best_metric(metrics, trial)
+        except KeyError:
+            names = ", ".join(name.removeprefix("eval_") for name in metrics)
+            raise ArgumentError(
+                f"--metric_for_best_model {self.args.metric_for_best_model}: the evaluation gave only {names}"
+            ) from None
+
+    # ---- logs
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add accuracy, speed and progress to what the Trainer logs, and hand it to the callbacks."""
+        step = self.state.global_step
+        entry: dict[str, Any] = {key: value for key, value in logs.items() if key != "total_flos"}
+        now = time.monotonic()
+        elapsed = now - self._session[0] + self._session[1]
+        if "loss" in entry:
+            if not math.isfinite(entry["loss"]):
+                self._refuse(entry["loss"], self._last_log[2] + 1, step)
+            self._add_training_numbers(entry, now)
+        entry["epoch"] = round(self.state.epoch or 0.0, 6)
+        if self.is_in_train:
+            done = step - self._session[3]
+            remaining = (now - self._session[0]) / done * (self.state.max_steps - step) if done else 0.0
+            entry |= {
+                "global_step": step,
+                "global_step/max_steps": f"{step}/{self.state.max_steps}",
+                "percentage": f"{100 * step / max(self.state.max_steps, 1):.2f}%",
+                "elapsed_time": duration(elapsed),
+                "remaining_time": duration(remaining),
+            }
+        self.state.log_history.append({**entry, "step": step})
+        self.control = self.callback_handler.on_log(self.args, self.state, self.control, entry)
+
+    def _add_training_numbers(self, entry: dict[str, Any], now: float) -> None:
+        correct, counted = self._accuracy_counts()
+        if counted:
+            entry["token_acc"] = correct / counted
+        self._correct.zero_()
+        self._counted = 0
+        then, tokens, steps = self._last_log
+        seconds = max(now - then, 1e-9)
+        entry["memory(GiB)"] = round(peak_memory_gib(self.args.device), 3)
+        entry["train_speed(iter/s)"] = round((self.state.global_step - steps) / seconds, 6)
+        entry["tokens/s"] = round((self._tokens_seen - tokens) / seconds, 2)
+        if self.config.include_num_input_tokens_seen:
+            entry["num_input_tokens_seen"] = self._tokens_seen
+        self._last_log = (now, self._tokens_seen, self.state.global_step)
+
+    def _accuracy_counts(self) -> tuple[int, int]:
+        counts = torch.stack([self._correct, torch.as_tensor(self._counted, device=self._correct.device)])
+        if self.args.world_size > 1:
+            counts = self.accelerator.reduce(counts, "sum")
+        correct, counted = counts.tolist()
+        return int(correct), int(counted)
+
+    # ---- checkpoints
+
+    def _checkpoint_at(self, step: int) -> Path | None:
+        path = self.checkpoints.path(step)
+        return path if path.is_dir() else None
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Write everything aside, then give it its name. Replaces the Trainer's way, which writes in place."""
+        step = self.state.global_step
+        whole = not self.args.save_only_model or self.stop.signal is not None
+        loss = self._mean_over_ranks(self._tr_loss)
+        if not math.isfinite(loss):
+            self._refuse(loss, self._globalstep_last_logged + 1, step)
+        correct, counted = self._accuracy_counts()
+        self._choose_best()
+        writing = self.checkpoints.writing(step) if self.is_world_process_zero() else contextlib.nullcontext(None)
+        with writing:
+            folder = self.checkpoints.partial(step)
+            self.accelerator.wait_for_everyone()  # the folder exists
+            with ckpt.translated_disk_errors(self.checkpoints.path(step)):
+                self.save_model(str(folder), _internal_call=True)
+                if whole:
+                    self._save_optimizer_and_scheduler(str(folder))
+                    self._save_scaler(str(folder))
+                    self._save_rng_state(str(folder))
+            self.accelerator.wait_for_everyone()  # every rank's files are there
+            if self.is_world_process_zero():
+                self.state.save_to_json(str(folder / "trainer_state.json"))
+                self._loop_state(loss, correct, counted, whole).write(folder)
+                ckpt.copy_into(folder, self.hooks.tokenizer_files, self.hooks.extra_files or {})
+        if self.is_world_process_zero():
+            self.checkpoints.rotate(Path(self.state.best_model_checkpoint) if self.state.best_model_checkpoint else None)
+        self.accelerator.wait_for_everyone()
+
+    def _choose_best(self) -> None:
+        """The best checkpoint is the best among those that were saved right after an evaluation."""
+        step = self.state.global_step
+        if self._evaluated and self._evaluated[0] == step:
+            value = self._evaluated[1]["eval_" + str(self.args.metric_for_best_model).removeprefix("eval_")]
+            best = self._best[1] if self._best else None
+            if best is None or (value > best if self.args.greater_is_better else value < best):
+                self._best = (step, value)
+        if self._best is not None:
+            self.state.best_model_checkpoint = str(self.checkpoints.path(self._best[0]))
+
+    def _loop_state(self, loss: float, correct: int, counted: int, whole: bool) -> LoopState:
+        sync_file(self.log_file.path)
+        return LoopState(
+            global_step=self.state.global_step,
+            loss_since_log=loss,
+            loss_total=self._total_loss_scalar,
+            last_logged_step=self._globalstep_last_logged,
+            correct=correct,
+            counted=counted,
+            tokens_seen=self._tokens_seen,
+            log_bytes=self.log_file.size,
+            elapsed_s=time.monotonic() - self._session[0] + self._session[1],
+            best_step=self._best[0] if self._best else None,
+            best_metric=self._best[1] if self._best else None,
+            patience_used=self.early_stopping.count if self.early_stopping else 0,
+            data=fingerprint(self.rows.lengths, self.order),
+            step_size=self.order.step_size,
+            num_samples=len(self.rows),
+            has_optimizer=whole,
+        )
+
+    def _mean_over_ranks(self, value: torch.Tensor) -> float:
+        return float(self.accelerator.reduce(value.detach().clone(), "mean")) if self.args.world_size > 1 else float(value)
+
+    def _save(self, output_dir: str | None = None, state_dict: Mapping[str, torch.Tensor] | None = None) -> None:
+        folder = Path(output_dir or self.run_dir)
+        self.model.config.use_cache = self._use_cache
+        try:
+            if self.hooks.save_model is not None and state_dict is None:
+                self.hooks.save_model(folder)
+            else:
+                ckpt.save_weights(self.model, folder, state_dict, self.config.save_safetensors)
+        finally:
+            self.model.config.use_cache = self.args.use_cache
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if self.is_fsdp_enabled:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+        elif self.hooks.load_model is not None:
+            self.hooks.load_model(Path(resume_from_checkpoint))
+        else:
+            ckpt.load_weights(self.model, Path(resume_from_checkpoint))

@@ -1,0 +1,49 @@
+"""Supervised fine-tuning and pre-training: the trainer as it is, with what the caller lends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from swift.trainers.base import Hooks, SwiftTrainer
+from swift.trainers.config import TrainerConfig
+from swift.trainers.sampler import Rows
+from swift.utils.errors import DataError
+
+
+def build_trainer(
+    config: TrainerConfig,
+    model: Any,
+    train: Rows,
+    val: Rows | None,
+    collate: Callable[[list[Any]], dict[str, Any]],
+    *,
+    callbacks: Sequence[TrainerCallback] = (),
+    tokenizer_files: Sequence[Path] = (),
+    extra_files: Mapping[str, bytes | str] | None = None,
+    save_model: Callable[[Path], None] | None = None,
+    load_model: Callable[[Path], None] | None = None,
+    predict: Callable[[torch.nn.Module], Mapping[str, float]] | None = None,
+) -> SwiftTrainer:
+    """Return the trainer of one run; `train()` starts it. `collate` makes a batch (see ``batch.py``) of a list of rows.
+
+    Raises DataError where there is nothing to train on, and what `TrainingArguments` refuses as ArgumentError.
+    """
+    if not len(train):
+        raise DataError("the training set is empty: no row is left to train on")
+    if val is not None and not len(val):
+        val = None
+    if config.predict_with_generate and predict is None:
+        raise ValueError("predict_with_generate needs the callable `predict`")
+    hooks = Hooks(
+        save_model=save_model,
+        load_model=load_model,
+        predict=predict,
+        tokenizer_files=tuple(tokenizer_files),
+        extra_files=dict(extra_files or {}),
+    )
+    return SwiftTrainer(config, model, train, val, collate, callbacks=callbacks, hooks=hooks)

@@ -1,0 +1,57 @@
+"""What a checkpoint must hold beside transformers' own files, so that a resumed run is the run that never stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from swift.utils.errors import CheckpointError
+from swift.utils.files import write_json_atomic
+
+STATE_FILE = "loop_state.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopState:
+    """The loop's counters between two logs, its best checkpoint and how far the log file had come.
+
+    ``loss_since_log`` is the sum of step losses since the last log, ``loss_total`` of all before it; ``correct`` of
+    ``counted`` predictions were right since then. ``log_bytes`` is the size of ``logging.jsonl``; ``elapsed_s`` the seconds
+    trained so far. ``data`` fingerprints rows and order; ``step_size`` is samples per optimiser step.
+    """
+
+    global_step: int
+    loss_since_log: float
+    loss_total: float
+    last_logged_step: int
+    correct: int
+    counted: int
+    tokens_seen: int
+    log_bytes: int
+    elapsed_s: float
+    best_step: int | None
+    best_metric: float | None
+    patience_used: int
+    data: str
+    step_size: int
+    num_samples: int
+    has_optimizer: bool
+
+    def write(self, folder: Path) -> None:
+        """Write it into a checkpoint that is being made."""
+        write_json_atomic(folder / STATE_FILE, {"version": 1, **asdict(self)})
+
+    @classmethod
+    def read(cls, folder: Path) -> LoopState:
+        """Read it. Raises CheckpointError where the folder is not a checkpoint of this trainer."""
+        try:
+            values = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+            return cls(**{field.name: values[field.name] for field in fields(cls)})
+        except FileNotFoundError:
+            raise CheckpointError(
+                f"{folder}: has no {STATE_FILE}, so it cannot be continued. "
+                "To start a new run from its weights: --resume_only_model true."
+            ) from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{folder}/{STATE_FILE}: damaged, or of another version ({error})") from None

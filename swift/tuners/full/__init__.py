@@ -1,0 +1,1 @@
+"""Full tuning: all weights, or those that are not frozen by name or by share."""

@@ -1,0 +1,70 @@
+"""Full tuning: which parameters are trained, and the whole model saved as transformers saves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from swift.tuners.base import TunerSettings
+from swift.tuners.full.config import FullSettings
+from swift.utils.errors import CheckpointError, PlanError
+from swift.utils.registry import nearest
+
+__all__ = ["FullTuner"]
+
+
+class FullTuner:
+    """Trains the weights themselves."""
+
+    def __init__(self, settings: TunerSettings) -> None:
+        self._full = FullSettings.read(settings.options)
+
+    def attach(self, model: Any) -> Any:
+        """Freeze by share (in the order of the model's parameters, embeddings first), then by name, then train by name."""
+        full = self._full
+        parameters = list(model.named_parameters())
+        budget = full.frozen_ratio * sum(parameter.numel() for _, parameter in parameters)
+        for name, parameter in parameters:
+            budget -= parameter.numel()
+            below = full.frozen_ratio > 0 and budget >= 0
+            frozen = below or name.startswith(full.frozen)
+            parameter.requires_grad_(not frozen or (bool(full.trained) and name.startswith(full.trained)))
+        names = [name for name, _ in parameters]
+        problems = [
+            _no_match(flag, prefix, names)
+            for flag, prefixes in (("freeze_parameters", full.frozen), ("additional_trainable_parameters", full.trained))
+            for prefix in prefixes
+            if not any(name.startswith(prefix) for name in names)
+        ]
+        if not problems and not any(parameter.requires_grad for _, parameter in parameters):
+            problems.append("--freeze_parameters, --freeze_parameters_ratio: nothing is left to train. Freeze less.")
+        if problems:
+            raise PlanError(problems)
+        return model
+
+    def save(self, model: Any, folder: Path) -> None:
+        """Write config, generation config and safetensors shards."""
+        model.save_pretrained(str(folder))
+
+    def load(self, model: Any, folder: Path, *, trainable: bool) -> Any:
+        """The checkpoint is a whole model: it must be loaded instead of its base, not over it."""
+        raise CheckpointError(f"{folder}: holds a whole model; load it by its own path, without a base.")
+
+    def merge(self, model: Any) -> Any:
+        """There is nothing to fold in."""
+        return model
+
+    def optimizer_groups(self, model: Any, learning_rate: float, weight_decay: float) -> None:
+        """None: one rate for all."""
+
+    def penalty(self, model: Any) -> None:
+        """None: nothing is added to the loss."""
+
+    def after_step(self, model: Any, step: int, num_steps: int) -> None:
+        """Nothing."""
+
+
+def _no_match(flag: str, prefix: str, names: list[str]) -> str:
+    near = nearest(prefix, [*{".".join(name.split(".")[:3]) for name in names}, *names])
+    hint = f" Did you mean {' or '.join(near)}?" if near else f" The first is {names[0]}, the last {names[-1]}."
+    return f"--{flag} {prefix}: no parameter's name begins so.{hint}"

@@ -1,0 +1,74 @@
+"""What a method would train, counted on a model without memory (torch's meta device), before any weight is loaded."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from swift.tuners import open_tuner
+from swift.tuners.base import TunerSettings
+from swift.utils.errors import ModelError
+
+__all__ = ["Preview", "empty_model", "preview"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """``modules`` are the full names that get an adapter (empty for full tuning); counts are of parameters."""
+
+    modules: tuple[str, ...]
+    num_trainable: int
+    num_parameters: int
+
+    @property
+    def line(self) -> str:
+        """``1,234 of 56,789 parameters are trained (2.17 %), in 36 modules: q_proj, k_proj, v_proj``."""
+        share = f"{self.num_trainable:,} of {self.num_parameters:,} parameters are trained ({self.num_trainable / self.num_parameters:.2%})"
+        if not self.modules:
+            return share
+        last = list(dict.fromkeys(name.rpartition(".")[2] for name in self.modules))
+        return f"{share}, in {len(self.modules)} modules: {', '.join(last)}"
+
+
+def empty_model(folder: Path, *, trust_remote_code: bool = False) -> Any:
+    """The causal language model of a folder's config.json on the meta device: names and shapes, no weights."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=trust_remote_code)
+        with torch.device("meta"):
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{folder}: its config.json describes no model that can be built: {str(error).splitlines()[0]}") from error
+
+
+def preview(settings: TunerSettings, build: Callable[[], Any]) -> Preview:
+    """Attach the method to the empty model that ``build`` makes, and count. Raises PlanError for targets without a match.
+
+    Initialisations that read the weights (PiSSA, OLoRA) are counted with the plain one: the sizes are the same.
+    """
+    model = build()
+    num_parameters = sum(parameter.numel() for parameter in model.parameters())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about copies on the meta device, which is the point here
+        attached = open_tuner(_PlainStart(settings)).attach(model)
+    modules = tuple(
+        name.removeprefix("base_model.model.") for name, module in attached.named_modules() if hasattr(module, "base_layer")
+    )
+    num_trainable = sum(parameter.numel() for parameter in attached.parameters() if parameter.requires_grad)
+    return Preview(modules=modules, num_trainable=num_trainable, num_parameters=num_parameters)
+
+
+class _PlainStart:
+    """The settings with factors that start without looking at the weights."""
+
+    def __init__(self, settings: TunerSettings) -> None:
+        self.sft_type, self.code = settings.sft_type, settings.code
+        self.target_modules, self.target_regex = settings.target_modules, settings.target_regex
+        self.modules_to_save = settings.modules_to_save
+        self.options = {**settings.options, **({"init_lora_weights": "true"} if "init_lora_weights" in settings.options else {})}
