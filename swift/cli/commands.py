@@ -48,8 +48,8 @@ _ROWS = (
         f"{_ARGUMENTS}.sft:SftArguments",
         "swift.llm.sft",
         (
-            "swift sft --model_type demo-chat --dataset self-cognition --model_name Robin --model_author 'the harbour team'",
-            "swift sft --model_id_or_path Qwen/Qwen2.5-0.5B-Instruct --dataset train.jsonl#500 --lora_rank 16",
+            "swift sft --model_type demo-chat --dataset self-cognition --model_name Robin --model_author Pier9",
+            "swift sft --model_id_or_path Qwen/Qwen2.5-0.5B-Instruct --dataset my.jsonl#500 --lora_rank 16",
             "swift sft train.yaml --learning_rate 2e-4",
             "swift plan sft train.yaml",
         ),
@@ -96,9 +96,7 @@ _ROWS = (
         "Merge, quantize, convert or upload a model.",
         f"{_ARGUMENTS}.export:ExportArguments",
         None,
-        (
-            "swift export --ckpt_dir output/.../checkpoint-100 --merge_lora true --quant_bits 4 --quant_method gptq",
-        ),
+        ("swift export --ckpt_dir output/.../checkpoint-100 --merge_lora --quant_bits 4",),
     ),
     CommandRow(
         "eval",
@@ -158,8 +156,8 @@ _ROWS = (
         "swift.llm.arguments.listing:CompletionArguments",
         "swift.cli.completion",
         (
-            "source <(swift completion bash)           # this shell; add the line to ~/.bashrc to keep it",
-            "swift completion zsh > ~/.zfunc/_swift     # with fpath+=~/.zfunc before compinit in ~/.zshrc",
+            "source <(swift completion bash)         # for good: the same line in ~/.bashrc",
+            "swift completion zsh > ~/.zfunc/_swift  # with fpath+=~/.zfunc before compinit in ~/.zshrc",
             "swift completion fish > ~/.config/fish/completions/swift.fish",
         ),
         heading="Finding out",

@@ -101,9 +101,7 @@ def _zsh() -> str:
             action = f"({' '.join(values)})" if values else "_files"
             lines.append(f"            {_quoted(f'--{name}[{_short(spec)}]:{name}:{action}')} \\")
         first = _first_words(known)
-        lines.append(
-            f"            {_quoted('*::word:(' + ' '.join(first) + ')' if first else '*:file:_files')} ;;"
-        )
+        lines.append(f"            {_quoted('*::word:(' + ' '.join(first) + ')' if first else '*:file:_files')} ;;")
     lines += ["    esac", "}", '_swift "$@"']
     return "\n".join(lines) + "\n"
 

@@ -21,8 +21,7 @@ _FLOAT = re.compile(r"[-+]?(\d[\d_]*(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """The keys of a file in their order; `strict` says that options may only change keys that the file has.
-    """
+    """The keys of a file in their order; `strict` says that options may only change keys that the file has."""
 
     label: str
     items: list[Given]
@@ -52,9 +51,7 @@ def _load(name: str) -> str:
     try:
         size = os.path.getsize(path)
         if size > MAX_BYTES:
-            raise ArgumentError(
-                f"{name}: {size} bytes are too many for a configuration file; is it a data file?"
-            )
+            raise ArgumentError(f"{name}: {size} bytes are too many for a configuration file; is it a data file?")
         with open(path, encoding="utf-8-sig") as file:
             return file.read()
     except FileNotFoundError:
@@ -69,16 +66,12 @@ def _load(name: str) -> str:
 
 def _missing(name: str, path: str) -> str:
     if os.path.splitext(name)[1].casefold() not in (".json", ".yaml", ".yml"):
-        return f"{name!r} is not an option (options begin with two dashes) and no configuration file (.yaml, .yml, .json)"
+        return f"{name!r} is neither an option, which begins with two dashes, nor a .yaml or .json file"
     folder = os.path.dirname(path) or "."
     from swift.utils.registry import nearest
 
     near = nearest(os.path.basename(path), os.listdir(folder)) if os.path.isdir(folder) else []
-    hint = (
-        f"; did you mean {' or '.join(os.path.join(os.path.dirname(name), one) for one in near)}?"
-        if near
-        else ""
-    )
+    hint = f"; did you mean {' or '.join(os.path.join(os.path.dirname(name), one) for one in near)}?" if near else ""
     return f"{name}: there is no such file{hint}"
 
 
@@ -94,13 +87,14 @@ def _fetch(url: str) -> str:
         with urllib.request.urlopen(request, timeout=environ.TIMEOUT.read()) as answer:
             body: bytes = answer.read(MAX_BYTES + 1)
             kind = answer.headers.get_content_type()
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise ArgumentError(f"{url}: the server says {error.code} {error.reason}; check the address") from None
+    except (OSError, ValueError) as error:  # URLError is an OSError
         reason = getattr(error, "reason", None) or error
         raise ArgumentError(f"{url}: cannot be fetched: {reason}. Download it and give the file.") from None
     if len(body) > MAX_BYTES:
-        raise ArgumentError(
-            f"{url}: more than {MAX_BYTES // 2**20} MiB are too much for a configuration file"
-        )
+        raise ArgumentError(f"{url}: more than {MAX_BYTES // 2**20} MiB are too much for a configuration file")
     if kind == "text/html":
         raise ArgumentError(f"{url}: this is a web page; give the address of the raw file")
     try:
@@ -119,9 +113,7 @@ def _read_json(text: str, label: str) -> list[Given]:
         keys = [key for key, _ in pairs]
         for key in keys:
             if keys.count(key) > 1:
-                raise ArgumentError(
-                    f"{label}:{_line_of(text, key, last=True)}: key {key!r} is there twice; remove one"
-                )
+                raise ArgumentError(f"{label}:{_line_of(text, key, last=True)}: key {key!r} is there twice; remove one")
         return dict(pairs)
 
     try:
@@ -133,9 +125,7 @@ def _read_json(text: str, label: str) -> list[Given]:
     except RecursionError:
         raise ArgumentError(f"{label}: nested too deeply") from None
     if not isinstance(content, dict):
-        raise ArgumentError(
-            f"{label}: expected an object of options in braces, found {type(content).__name__}"
-        )
+        raise ArgumentError(f"{label}: expected an object of options in braces, found {type(content).__name__}")
     return [_item(key, value, value, label, _line_of(text, key)) for key, value in content.items()]
 
 
@@ -161,9 +151,7 @@ def _read_yaml(text: str, label: str) -> list[Given]:
         mark = error.problem_mark or error.context_mark
         place = f" line {mark.line + 1}, column {mark.column + 1}:" if mark else ""
         tab = " Indent with blanks, not with tabs." if error.problem and "\\t" in error.problem else ""
-        raise ArgumentError(
-            f"{label}:{place} not valid YAML: {error.problem or error.context}.{tab}"
-        ) from None
+        raise ArgumentError(f"{label}:{place} not valid YAML: {error.problem or error.context}.{tab}") from None
     except yaml.YAMLError as error:
         raise ArgumentError(f"{label}: not valid YAML: {error}") from None
     except RecursionError:
@@ -199,8 +187,7 @@ def _pairs(node: Any, label: str) -> list[tuple[Any, Any]]:
 
 
 def _written(node: Any, label: str) -> Any:
-    """Texts as they stand in the file, so that `1.10`, `yes` or `1e-4` mean what the argument takes them for.
-    """
+    """Texts as they stand in the file, so that `1.10`, `yes` or `1e-4` mean what the argument takes them for."""
     import yaml
 
     if isinstance(node, yaml.ScalarNode):

@@ -13,7 +13,7 @@ from typing import Any
 
 __all__ = ["TEMPLATES", "DataEntries", "read_entries"]
 
-TEMPLATES = {"chatml": "chatml", "inst": "mistral", "alpaca": "default"}
+TEMPLATES = {"chatml": "chatml", "inst": "mistral_v1", "alpaca": "default"}
 """Chat templates that have another name here."""
 
 _AS_THEY_ARE = ("alpaca", "completion", "sharegpt")  # found by the columns of the rows
@@ -32,8 +32,8 @@ _TURNS: Mapping[str, Mapping[str, str]] = {
 _SUFFIXES = {"json": (".json", ".jsonl"), "csv": (".csv",), "text": (".txt",)}
 _FILES = (".json", ".jsonl", ".csv", ".txt", ".parquet", ".arrow")
 _KNOWN = (
-    "path", "name", "type", "ds_type", "data_files", "train_on_split", "split", "conversation", "field", "field_human",
-    "field_model",
+    "path", "name", "type", "ds_type", "data_files", "train_on_split", "split", "conversation", "field",
+    "field_human", "field_model",
 )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def _sources(entry: Mapping[str, Any], place: str, result: DataEntries) -> list[
 def _options(entry: Mapping[str, Any], place: str, result: DataEntries) -> dict[str, Any]:
     """Return the settings of a dataset_info row that the entry needs; none, if the columns tell all."""
     options: dict[str, Any] = {}
-    kind = entry.get("type")
+    kind: Any = entry.get("type")
     turns: dict[str, str] = {}
     if isinstance(kind, Mapping):
         result.absent.append(f"{place}: a prompt format under type")

@@ -53,9 +53,7 @@ def is_built(row: CommandRow) -> bool:
 def command_help(row: CommandRow, words: Iterable[str] = ()) -> str:
     """Return the help of a command; `words` keep the options whose name or group holds one of them."""
     width = _width()
-    lines = (
-        [f"swift {row.name}: {row.about}", ""] if len(row.about) < width else [*wrap(row.about, width), ""]
-    )
+    lines = [f"swift {row.name}: {row.about}", ""] if len(row.about) < width else [*wrap(row.about, width), ""]
     if not is_built(row):
         lines += ["Not in this version yet: the options are checked, and nothing runs.", ""]
     if not row.arguments:
@@ -109,8 +107,7 @@ def _usage(row: CommandRow, positionals: list[Spec]) -> str:
     if not positionals:
         return f"Usage: swift {row.name} [file.yaml|file.json|URL] [--name value ...]"
     names = " ".join(
-        "|".join(spec.choices) if spec.choices else f"[{spec.metavar or spec.name} ...]"
-        for spec in positionals
+        "|".join(spec.choices) if spec.choices else f"[{spec.metavar or spec.name} ...]" for spec in positionals
     )
     return f"Usage: swift {row.name} {names} [--name value ...]"
 
@@ -122,7 +119,7 @@ def _is_wanted(spec: Spec, words: list[str]) -> bool:
 
 
 def _signature(spec: Spec) -> str:
-    metavar = spec.metavar or _METAVARS[spec.kind]
+    metavar = spec.metavar or ("PATH" if spec.path == "always" else _METAVARS[spec.kind])
     if spec.kind == "bool":
         metavar = "[BOOL]"
     elif spec.kind.startswith("list"):

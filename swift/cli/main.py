@@ -85,9 +85,7 @@ def _dispatch(words: list[str]) -> int:
 def _plan(words: list[str]) -> int:
     """`swift plan sft ...` is `swift sft ... --dry_run`."""
     if not words or words[0].startswith("-"):
-        raise ArgumentError(
-            "expected a command to plan, for instance: swift plan sft --model_type demo-chat ..."
-        )
+        raise ArgumentError("expected a command to plan, for instance: swift plan sft --model_type demo-chat ...")
     row = find_command(words[0])
     from swift.llm.arguments.fields import specs
     from swift.utils.lazy import load

@@ -50,8 +50,7 @@ class Given(NamedTuple):
 
 
 def parse(command: CommandRow, argv: Sequence[str]) -> Parsed:
-    """Read the words after the command. Raises ArgumentError that lists everything that is wrong with them.
-    """
+    """Read the words after the command. Raises ArgumentError that lists everything that is wrong with them."""
     return _Reader(command).read(argv)
 
 
@@ -88,7 +87,12 @@ class _Reader:
         """Read once, and raise once with all that is wrong."""
         positionals, flags = self._split(argv)
         file_name = self._file_name(positionals, flags)
-        items = self._read_file(file_name, flags) if file_name is not None else []
+        items: list[Given] = []
+        if file_name is not None:
+            try:
+                items = self._read_file(file_name, flags)
+            except ArgumentError as error:
+                self.problems.append(str(error))
         flags = self._translate([flag for flag in flags if flag.name != "config"], from_file=False)
         skip = self._ignores_unknown([*items, *flags])
         for name, value in self.presets:
@@ -140,9 +144,7 @@ class _Reader:
         """Pair a name with its values; a bare truth value is true, and `--no_x` the opposite of `--x`."""
         where, source = typed, f"flag {typed}"
         spec = self.specs.get(self.names.get(name, ""))
-        negated = (
-            self.specs.get(self.names.get(name.removeprefix("no_"), "")) if name.startswith("no_") else None
-        )
+        negated = self.specs.get(self.names.get(name.removeprefix("no_"), "")) if name.startswith("no_") else None
         if spec is None and negated is not None and negated.kind == "bool":
             if values:
                 self.problems.append(f"{typed} takes no value; write --{negated.name} {values[0]}")
@@ -175,6 +177,7 @@ class _Reader:
                 f"only one configuration file can be given, here are {len(names)} words: {' '.join(names)}. "
                 "Names of options begin with two dashes."
             )
+            return None
         return names[0] if names else None
 
     def _take_positionals(self, positionals: list[str]) -> None:
@@ -183,9 +186,7 @@ class _Reader:
                 count = len(positionals) if is_list(spec) else 1
                 words, positionals = positionals[:count], positionals[count:]
                 label = f"argument {spec.name}"
-                self._take(
-                    [Given(spec.name, words if is_list(spec) else words[0], None, label, label)], skip=False
-                )
+                self._take([Given(spec.name, words if is_list(spec) else words[0], None, label, label)], skip=False)
 
     # -- values ----------------------------------------------------------------------------------------------
 

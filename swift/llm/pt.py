@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from swift.llm.arguments.coerce import checked
 from swift.llm.arguments.commands import PtArguments
 from swift.llm.arguments.given import given_in_python
 from swift.llm.training import planning
@@ -28,10 +29,11 @@ def pt_main(args: PtArguments) -> TrainResult | TrainPlan:
     Returns the result of the run, or the plan with ``dry_run=True``. Raises SwiftError where the command line would
     show a message.
     """
+    args = checked(args)
     return train(COMMAND, args, given_in_python(args))
 
 
 def main(parsed: Any) -> int:
     """Run the command; returns its exit code."""
-    result = train(COMMAND, parsed.args, parsed.sources)
-    return int(getattr(result, "exit_code", 0))
+    train(COMMAND, parsed.args, parsed.sources)
+    return 0

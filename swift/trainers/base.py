@@ -140,7 +140,7 @@ class SwiftTrainer(Trainer):
             self._load_from_checkpoint(str(checkpoint))
             checkpoint = None
         self._resumed = self._accept(checkpoint) if checkpoint is not None else None
-        if self.is_world_process_zero():
+        if self.args.should_save:
             self._prepare_run_dir(checkpoint)
         noise = noisy_embeddings(self.model, self.config.neftune_noise_alpha)
         try:
@@ -149,13 +149,12 @@ class SwiftTrainer(Trainer):
         except BaseException:
             self.callback_handler.on_train_end(self.args, self.state, self.control)  # closes bars and writers
             raise
-        found = [path for path in (self._checkpoint_at(step) for step in (self.state.global_step,)) if path]
         return TrainResult(
             global_step=output.global_step,
             train_loss=output.training_loss,
             metrics={**output.metrics, **(self._evaluated[1] if self._evaluated else {})},
             best_checkpoint=self._checkpoint_at(self._best[0]) if self._best else None,
-            last_checkpoint=found[0] if found else None,
+            last_checkpoint=self._checkpoint_at(output.global_step),
             history=self.log_file.path,
         )
 
@@ -448,7 +447,7 @@ class SwiftTrainer(Trainer):
             self._refuse(loss, self._globalstep_last_logged + 1, step)
         correct, counted = self._accuracy_counts()
         self._choose_best()
-        writing = self.checkpoints.writing(step) if self.is_world_process_zero() else contextlib.nullcontext(None)
+        writing = self.checkpoints.writing(step) if self.args.should_save else contextlib.nullcontext(None)
         with writing:
             folder = self.checkpoints.partial(step)
             self.accelerator.wait_for_everyone()  # the folder exists
@@ -459,11 +458,11 @@ class SwiftTrainer(Trainer):
                     self._save_scaler(str(folder))
                     self._save_rng_state(str(folder))
             self.accelerator.wait_for_everyone()  # every rank's files are there
-            if self.is_world_process_zero():
+            if self.args.should_save:
                 self.state.save_to_json(str(folder / "trainer_state.json"))
                 self._loop_state(loss, correct, counted, whole).write(folder)
                 ckpt.copy_into(folder, self.hooks.tokenizer_files, self.hooks.extra_files or {})
-        if self.is_world_process_zero():
+        if self.args.should_save:
             self.checkpoints.rotate(Path(self.state.best_model_checkpoint) if self.state.best_model_checkpoint else None)
         self.accelerator.wait_for_everyone()
 

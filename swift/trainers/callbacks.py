@@ -20,7 +20,7 @@ from transformers.trainer_callback import DefaultFlowCallback
 
 from swift.trainers import plots
 from swift.trainers.signals import StopRequest
-from swift.utils.files import disk_error
+from swift.utils.files import atomic_write, disk_error
 
 SECONDS_BETWEEN_PLOTS = 60.0
 
@@ -125,12 +125,9 @@ class LogFile(TrainerCallback):
         return self.path.stat().st_size if self.path.exists() else 0
 
     def start(self, kept: bytes = b"") -> None:
-        """Begin the file anew with what an interrupted run had written up to its checkpoint."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_bytes(kept)
-        except OSError as error:
-            raise disk_error(error, self.path) from error
+        """Begin the file anew with what an interrupted run had written up to its checkpoint, whole or not at all."""
+        with atomic_write(self.path, "wb") as file:
+            file.write(kept)
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if not state.is_world_process_zero:

@@ -34,7 +34,8 @@ __all__ = [
     "translated_disk_errors",
 ]
 
-LEFTOVER = re.compile(r"\.checkpoint-\d+\.(partial|deleting)")
+# checkpoints half written or half deleted, and files that `swift.utils.files` was writing
+LEFTOVER = re.compile(r"\.checkpoint-\d+\.(partial|deleting)|\..+\.\d+\.partial")
 
 
 class CheckpointFolder:
@@ -159,9 +160,9 @@ def _write_errno(error: Exception, path: Path) -> int | None:
     text = str(error)
     if match := re.search(r"os error (\d+)", text):  # safetensors
         return int(match.group(1))
-    if "PytorchStreamWriter" in text or "file write failed" in text or "cannot be opened" in text:
+    if "PytorchStreamWriter" in text or "inline_container" in text:  # torch does not say which error it met
         folder = next((parent for parent in path.parents if parent.is_dir()), Path("/"))
-        return errno.ENOSPC if shutil.disk_usage(folder).free < 2**20 else errno.EIO
+        return errno.ENOSPC if shutil.disk_usage(folder).free < 2**24 else errno.EIO
     return None
 
 
@@ -275,8 +276,11 @@ def check_writable(folder: Path) -> None:
 
 
 def _delete(folder: Path) -> None:
-    """Delete a folder that has no valid name any more; what cannot be deleted now is tried again at the next start."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Delete a folder (or file) that has no valid name any more; what cannot be deleted now is tried again at the next start."""
+    if folder.is_dir():
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        folder.unlink(missing_ok=True)
     if folder.exists():
         logger.warning("%s could not be removed", folder)
 

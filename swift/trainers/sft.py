@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from transformers import TrainerCallback
 from swift.trainers.base import Hooks, SwiftTrainer
 from swift.trainers.config import TrainerConfig
 from swift.trainers.sampler import Rows
-from swift.utils.errors import DataError
+from swift.utils.errors import ArgumentError, DataError
 
 
 def build_trainer(
@@ -31,12 +32,18 @@ def build_trainer(
 ) -> SwiftTrainer:
     """Return the trainer of one run; `train()` starts it. `collate` makes a batch (see ``batch.py``) of a list of rows.
 
-    Raises DataError where there is nothing to train on, and what `TrainingArguments` refuses as ArgumentError.
+    Without rows in `val` nothing is evaluated. Raises DataError where there is nothing to train on, ArgumentError for
+    settings that transformers refuses or that need a validation set.
     """
     if not len(train):
         raise DataError("the training set is empty: no row is left to train on")
-    if val is not None and not len(val):
-        val = None
+    if val is None or not len(val):
+        if config.early_stopping_patience:
+            raise ArgumentError(
+                f"--early_stopping_patience {config.early_stopping_patience} needs a validation set: "
+                "give --val_dataset, or --dataset_test_ratio above 0"
+            )
+        val, config = None, replace(config, evaluation_strategy="no")
     if config.predict_with_generate and predict is None:
         raise ValueError("predict_with_generate needs the callable `predict`")
     hooks = Hooks(

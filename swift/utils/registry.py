@@ -37,11 +37,7 @@ def nearest(name: str, candidates: Iterable[str], limit: int = 3) -> list[str]:
     wanted = fold(name)
     matches = difflib.get_close_matches(wanted, folded, n=limit, cutoff=0.6)
     if len(wanted) >= 3:  # `lora` is far from `lora_rank` by edit distance, and still what is meant
-        starts = [
-            key
-            for key in sorted(folded)
-            if key.startswith(wanted) or wanted.startswith(key) and len(key) >= 3
-        ]
+        starts = [key for key in sorted(folded) if key.startswith(wanted) or (wanted.startswith(key) and len(key) >= 3)]
         matches += [key for key in starts if key not in matches]
     return [original for key in matches for original in folded[key]][:limit]
 
@@ -109,7 +105,8 @@ class Registry(Mapping[str, RowT]):
             )
         if name in self._rows:
             raise ArgumentError(
-                f"{self.kind} {name!r} is registered twice: in {self._sources[name]} and in {source}. Rename one of them."
+                f"{self.kind} {name!r} is registered twice: in {self._sources[name]} and in {source}. "
+                "Rename one of them."
             )
         self._rows[name] = row
         self._sources[name] = source

@@ -18,7 +18,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("swift.llm.plan", "swift.llm.tokenizer"),
     ("swift.llm.template", "swift.llm.dataset", "swift.llm.model", "swift.llm.engine"),
     ("swift.llm.chat", "swift.llm.merge"),
-    ("swift.llm.training", "swift.llm.serve", "swift.llm.scoring", "swift.ui"),
+    ("swift.llm.training", "swift.llm.answering", "swift.llm.serve", "swift.llm.scoring", "swift.ui"),
+    ("swift.llm.answering",),
     ("swift.llm.*",),
     ("swift.cli",),
 )

@@ -51,7 +51,7 @@ class AnswerArguments:
     result_dir: str | None = arg(
         None, "Folder of that file; left out, infer_result in the checkpoint.", "infer", path="always",
     )  # fmt: skip
-    infer_batch_size: int = arg(8, "Rows that are answered at a time by the engine pt.", "infer")
+    max_batch_size: int = arg(16, "Rows that the engine pt answers at a time.", "infer")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -130,15 +130,11 @@ def _split_commas(items: list[Any]) -> list[Any]:
     """Cut a single item at its commas; among several, a comma is most likely a mistake. A file may be called
     so.
     """
-    with_commas = [
-        item for item in items if isinstance(item, str) and "," in item and not os.path.exists(item)
-    ]
+    with_commas = [item for item in items if isinstance(item, str) and "," in item and not os.path.exists(item)]
     if not with_commas:
         return items
     if len(items) > 1:
-        raise ArgumentError(
-            f"{with_commas[0]!r} holds a comma: separate items by commas or by blanks, not by both"
-        )
+        raise ArgumentError(f"{with_commas[0]!r} holds a comma: separate items by commas or by blanks, not by both")
     return [part.strip() for part in items[0].split(",") if part.strip()]
 
 
@@ -277,7 +273,8 @@ def _inline(text: str) -> Any:
     except json.JSONDecodeError as error:
         mark = f" (at {text[max(0, error.pos - 10) : error.pos + 10]!r})" if len(text) > 20 else ""
         raise ArgumentError(
-            f"{text!r} is not valid JSON: {error.msg}, character {error.colno}{mark}. Quote it for the shell: '{{\"a\": 1}}'"
+            f"{text!r} is not valid JSON: {error.msg}, character {error.colno}{mark}. "
+            "Quote it for the shell: '{\"key\": 1}'"
         ) from None
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, field, fields
-from functools import cache
 from typing import Any, Literal, TypeAlias
 
 __all__ = ["GROUPS", "Json", "Kind", "Spec", "arg", "matches", "redefault", "specs"]
@@ -92,8 +91,8 @@ class Spec:
     """
 
     __slots__ = (
-        "aliases", "choices", "commas", "default", "deprecated", "group", "help", "inherit", "kind", "metavar", "name",
-        "path", "positional", "presets", "registry", "renamed", "starred",
+        "aliases", "choices", "commas", "default", "deprecated", "group", "help", "inherit", "kind",
+        "metavar", "name", "path", "positional", "presets", "registry", "renamed", "starred",
     )  # fmt: skip
 
     def __init__(
@@ -156,10 +155,14 @@ def redefault(base: type, name: str, default: Any, *, help: str | None = None, *
     return field(default=default, metadata={"spec": Spec(**options)})
 
 
-@cache
+_SPECS: dict[type, Mapping[str, Spec]] = {}
+
+
 def specs(arguments: type) -> Mapping[str, Spec]:
     """Return what is known of every argument of a class, by name, in the order of declaration."""
-    return {one.name: one.metadata["spec"].bound(one) for one in fields(arguments)}
+    if arguments not in _SPECS:
+        _SPECS[arguments] = {one.name: one.metadata["spec"].bound(one) for one in fields(arguments)}
+    return _SPECS[arguments]
 
 
 def _kind(one: Field[Any]) -> Kind:

@@ -13,7 +13,7 @@ SHELLS = ("bash", "zsh", "fish")
 class ListArguments:
     """What to list, and the words that a listed row must hold."""
 
-    what: str = arg("models", "What to list.", "misc", choices=LISTS, positional=True)
+    what: str = arg("models", "Kind of rows to list.", "misc", choices=LISTS, positional=True)
     words: Sequence[str] = arg(
         (), "Words that all must occur in a row: in its name, hub id or tags.", "misc", positional=True,
         metavar="WORD",

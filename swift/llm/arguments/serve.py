@@ -12,8 +12,8 @@ class HttpArguments:
     host: str = arg("0.0.0.0", "Address to listen on; 127.0.0.1 is this machine only.", "server")
     port: int = arg(8000, "Port to listen on.", "server")
     api_key: str | None = arg(None, "Key that clients must send; left out, none is asked for.", "server")
-    ssl_keyfile: str | None = arg(None, "TLS key file.", "server", path="always")
-    ssl_certfile: str | None = arg(None, "TLS certificate file.", "server", path="always")
+    ssl_keyfile: str | None = arg(None, "File of the TLS key.", "server", path="always")
+    ssl_certfile: str | None = arg(None, "File of the TLS certificate.", "server", path="always")
     log_interval: int = arg(10, "Seconds between lines of statistics; 0 is off.", "server")
     owned_by: str = arg("swift", "Owner that the list of models names.", "server")
     served_model_name: str | None = arg(

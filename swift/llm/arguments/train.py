@@ -95,7 +95,7 @@ class EvaluationArguments:
         starred=True,
     )  # fmt: skip
     evaluation_strategy: str = arg(
-        "steps", "When to evaluate.", "evaluation", choices=("steps", "epoch", "no"),
+        "steps", "When the model is evaluated.", "evaluation", choices=("steps", "epoch", "no"),
         aliases=("eval_strategy",),
     )  # fmt: skip
     eval_batch_size: int | None = arg(
@@ -141,7 +141,7 @@ class CheckpointArguments:
     ignore_data_skip: bool = arg(
         False, "When resuming, begin with the first rows again, not where the run had stopped.", "checkpoint",
     )  # fmt: skip
-    save_strategy: str = arg("steps", "When to save.", "checkpoint", choices=("steps", "epoch", "no"))
+    save_strategy: str = arg("steps", "When checkpoints are saved.", "checkpoint", choices=("steps", "epoch", "no"))
     save_steps: int | None = arg(None, "Steps between checkpoints; left out, eval_steps.", "checkpoint")
     save_total_limit: int = arg(
         2, "Checkpoints that are kept: 2 are the best and the last, -1 all.", "checkpoint",
@@ -230,7 +230,7 @@ class TrainPushArguments(PushArguments):
     """When training uploads."""
 
     hub_strategy: str = arg(
-        "every_save", "When to upload.", "hub", choices=("end", "every_save", "checkpoint",
+        "every_save", "When checkpoints are uploaded.", "hub", choices=("end", "every_save", "checkpoint",
         "all_checkpoints"), aliases=("push_hub_strategy",),
     )  # fmt: skip
 

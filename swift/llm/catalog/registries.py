@@ -138,7 +138,9 @@ def _row(kind: type[RowT], row: Any, fields: dict[str, Any], function: str) -> R
     """The row itself, or one made from its fields, each checked by name and (roughly) by type."""
     if row is not None:
         if not isinstance(row, kind) or fields:
-            raise ArgumentError(f"{function}: give a {kind.__name__}, or its fields by name, not {type(row).__name__} and others")
+            raise ArgumentError(
+                f"{function}: give a {kind.__name__}, or its fields by name, not {type(row).__name__} and others"
+            )
         return row
     known = {one.name: one for one in dataclasses.fields(kind)}
     for name, value in fields.items():
@@ -181,7 +183,8 @@ def load_custom_register(path: str) -> None:
         return
     name = f"swift_custom_{hashlib.sha256(str(file).encode()).hexdigest()[:12]}"
     spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None and spec.loader is not None  # a file that ends in .py has a loader
+    assert spec is not None  # a file that ends in .py has a loader
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickle look their module up by name
     try:
@@ -241,7 +244,9 @@ def _read_info(source: str | Path | Mapping[str, Any]) -> tuple[str, Path, Mappi
         try:
             value = json.loads(source)
         except json.JSONDecodeError as error:
-            raise ArgumentError(f"{flag}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}") from None
+            raise ArgumentError(
+                f"{flag}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}"
+            ) from None
     elif isinstance(source, str | Path):
         path = Path(source).expanduser()
         flag = f"{flag} {path}"
@@ -266,7 +271,9 @@ def _info_row(name: str, entry: Any, where: str, base: Path) -> DatasetRow:
         if not isinstance(value, kind):
             raise ArgumentError(f"{here}: {key} is {value!r}; {word} is expected")
     if entry.get("remove_useless_columns") is False:
-        raise ArgumentError(f"{here}: remove_useless_columns false: columns that no format uses are never kept. Leave it out.")
+        raise ArgumentError(
+            f"{here}: remove_useless_columns false: columns that no format uses are never kept. Leave it out."
+        )
     for key in entry.get("conversations", {}):
         if key not in _TURN_KEYS:
             raise ArgumentError(f"{here}: conversations: {unknown('key', key, _TURN_KEYS)}")

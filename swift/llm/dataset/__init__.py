@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from swift.llm.dataset.encoded import EncodedDataset
     from swift.llm.dataset.ledger import DataReport, LedgerLine, SourceReport
     from swift.llm.dataset.packing import PackedDataset, pack
-    from swift.llm.dataset.prepare import Prepared, prepare, read_conversations
+    from swift.llm.dataset.preparation import Prepared, prepare, read_conversations
     from swift.llm.dataset.syntax import DatasetItem, parse_item, parse_items
 
 __all__ = [
@@ -35,13 +35,13 @@ _MODULES = {
     "EncodedDataset": "encoded",
     "LedgerLine": "ledger",
     "PackedDataset": "packing",
-    "Prepared": "prepare",
+    "Prepared": "preparation",
     "SourceReport": "ledger",
     "pack": "packing",
     "parse_item": "syntax",
     "parse_items": "syntax",
-    "prepare": "prepare",
-    "read_conversations": "prepare",
+    "prepare": "preparation",
+    "read_conversations": "preparation",
 }
 
 

@@ -66,9 +66,7 @@ class Collator:
         np.concatenate([sample.input_ids for sample in samples], out=input_ids[:total], casting="safe")
         np.concatenate([sample.trained for sample in samples], out=trained[:total])
         trained[cu_seqlens[:-1]] = False
-        positions = np.arange(total + padding, dtype=np.int64) - np.repeat(
-            cu_seqlens[:-1].astype(np.int64), lengths
-        )
+        positions = np.arange(total + padding, dtype=np.int64) - np.repeat(cu_seqlens[:-1].astype(np.int64), lengths)
         batch: dict[str, Any] = {
             "input_ids": torch.from_numpy(input_ids[None]),  # (1, T)
             "position_ids": torch.from_numpy(positions[None]),  # (1, T)

@@ -56,9 +56,7 @@ class RowParser:
             return self._parse(values, place)
         except Lost as lost:
             if self.row.conversations.get("error_strategy") == "raise":
-                raise DataError(
-                    f"{place}: {lost}. The set's registration says error_strategy raise."
-                ) from None
+                raise DataError(f"{place}: {lost}. The set's registration says error_strategy raise.") from None
             return Dropped(str(lost), place)
 
     def _parse(self, values: Any, place: Place) -> Conversation:
@@ -106,11 +104,7 @@ class RowParser:
                 )
             return FORMATS[self.row.format].convert
         if self.row.conversations and not self.row.columns:
-            return (
-                _turns
-                if self.row.conversations.get("conversations_key", "conversations") in columns
-                else None
-            )
+            return _turns if self.row.conversations.get("conversations_key", "conversations") in columns else None
         for shape in FORMATS.values():
             if any(needed <= columns for needed in shape.needs):
                 return shape.convert
@@ -330,24 +324,18 @@ def _sets(*columns: str) -> tuple[frozenset[str], ...]:
 
 FORMATS: Mapping[str, _Shape] = {
     "swift": _Shape(_swift, _sets("response"), _sets("query")),
-    "alpaca": _Shape(
-        _question_answer("instruction", "output"), _sets("instruction output"), _sets("instruction")
-    ),
+    "alpaca": _Shape(_question_answer("instruction", "output"), _sets("instruction output"), _sets("instruction")),
     "conversations": _Shape(_turns, _sets("conversations")),
     "messages": _Shape(_turns, _sets("messages")),
     "sharegpt": _Shape(_sharegpt, _sets("conversation")),
     "text": _Shape(_text, _sets("text")),
-    "question-answer": _Shape(
-        _question_answer("question", "answer"), _sets("question answer"), _sets("question")
-    ),
+    "question-answer": _Shape(_question_answer("question", "answer"), _sets("question answer"), _sets("question")),
     "prompt-completion": _Shape(_prompt_completion, _sets("prompt completion"), _sets("prompt")),
     "preference": _Shape(_preference, _sets("chosen rejected")),
 }
 
 
-def _with_media(
-    values: _Values, messages: tuple[Message, ...]
-) -> tuple[tuple[Message, ...], tuple[Media, ...]]:
+def _with_media(values: _Values, messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Media, ...]]:
     """Pair the media columns with their tags in the text; missing tags are put in front of the first question."""
     waiting: dict[str, list[Any]] = {}
     for _name, column, tag in _MEDIA:
@@ -367,9 +355,7 @@ def _with_media(
             messages = (*messages[:i], filled, *messages[i + 1 :])
     names = {tag: name for name, _column, tag in _MEDIA}
     media = []
-    for tag in re.findall(
-        "|".join(map(re.escape, waiting)), "".join(message.content for message in messages)
-    ):
+    for tag in re.findall("|".join(map(re.escape, waiting)), "".join(message.content for message in messages)):
         source = waiting[tag].pop(0)
         if isinstance(source, dict):
             source = source.get("path")

@@ -57,4 +57,5 @@ def samples_of_rows(store: Store, rows: npt.NDArray[np.int64]) -> npt.NDArray[np
     counts = np.searchsorted(store.rows, rows, side="right") - starts
     ends = np.cumsum(counts)
     within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - counts, counts)
-    return (np.repeat(starts, counts) + within).astype(np.int64)
+    samples: npt.NDArray[np.int64] = (np.repeat(starts, counts) + within).astype(np.int64)
+    return samples

@@ -82,16 +82,12 @@ class PackedDataset:
 
     def __init__(self, samples: Samples[Encoded], capacity: int | None, seed: int) -> None:
         if capacity is None:
-            raise DataError(
-                "--packing fills blocks of --max_length tokens, and there is no --max_length. Give one."
-            )
+            raise DataError("--packing fills blocks of --max_length tokens, and there is no --max_length. Give one.")
         self.samples = samples
         self.capacity = capacity
         groups = pack(samples.lengths, capacity, seed)
         self._starts = np.cumsum([0, *map(len, groups)], dtype=np.int64)
-        self._order = np.fromiter(
-            (i for group in groups for i in group), np.int64, count=int(self._starts[-1])
-        )
+        self._order = np.fromiter((i for group in groups for i in group), np.int64, count=int(self._starts[-1]))
         self.lengths: npt.NDArray[np.int32] = np.fromiter(
             (int(samples.lengths[group].sum()) for group in groups), np.int32, count=len(groups)
         )

@@ -101,9 +101,7 @@ class Source:
                 first += len(part)
             behind += path.stat().st_size
         if not first:
-            raise DataError(
-                f"{self.label}: holds no rows ({_list(self.files)}). Check that it is the file you mean."
-            )
+            raise DataError(f"{self.label}: holds no rows ({_list(self.files)}). Check that it is the file you mean.")
 
     def num_rows(self) -> int:
         """Count the rows by reading them; a parquet file tells without."""
@@ -140,6 +138,10 @@ def locate(item: DatasetItem, registry: Mapping[str, DatasetRow], *, use_hf: boo
 
 def _registered(row: DatasetRow, item: DatasetItem, label: str, use_hf: bool) -> Source:
     if row.path is not None:
+        if item.subsets:
+            raise DataError(
+                f"data set {item.text!r}: {row.name} is a file and has no subsets; leave ':{'/'.join(item.subsets)}' out."
+            )
         return Source(label, row, _files(_based(row)), item.count)
     from swift.utils.hub import fetch_dataset
 
@@ -148,8 +150,8 @@ def _registered(row: DatasetRow, item: DatasetItem, label: str, use_hf: bool) ->
     hub_id = row.hf if on_hf else row.ms
     if hub_id is None:
         raise DataError(f"data set {row.name!r}: its registration names neither a path nor a hub id.")
-    folder = fetch_dataset(hub_id, use_hf=on_hf, subsets=item.subsets or row.subsets, split=row.split)
-    return Source(label, row, _files(Path(folder)), item.count)
+    files = fetch_dataset(hub_id, use_hf=on_hf, subsets=item.subsets or row.subsets, split=row.split)
+    return Source(label, row, tuple(files), item.count)
 
 
 def _based(row: DatasetRow) -> Path:
@@ -181,19 +183,12 @@ def _files(path: Path) -> tuple[Path, ...]:
     except OSError as error:
         raise _unreadable(path, error) from None
     if not inside:
-        raise DataError(
-            f"{path}: no data files in this folder. Known: {', '.join(_READERS)}, each also as .gz."
-        )
+        raise DataError(f"{path}: no data files in this folder. Known: {', '.join(_READERS)}, each also as .gz.")
     return tuple(inside)
 
 
 def _is_data(path: Path) -> bool:
-    return (
-        not path.name.startswith(".")
-        and path.name not in _METADATA
-        and _suffix(path) in _READERS
-        and path.is_file()
-    )
+    return not path.name.startswith(".") and path.name not in _METADATA and _suffix(path) in _READERS and path.is_file()
 
 
 def _suffix(path: Path) -> str:
@@ -202,11 +197,7 @@ def _suffix(path: Path) -> str:
 
 
 def _looks_like_hub_id(text: str) -> bool:
-    return (
-        re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None
-        and text[0] != "."
-        and _suffix(Path(text)) not in _READERS
-    )
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", text) is not None and text[0] != "." and _suffix(Path(text)) not in _READERS
 
 
 def _not_found(item: DatasetItem, registry: Mapping[str, DatasetRow]) -> str:
@@ -241,9 +232,7 @@ def _guarded(path: Path, meter: Meter) -> Iterator[tuple[int, Any]]:
     try:
         yield from _READERS[_suffix(path)](path, meter)
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: not UTF-8 text ({error.reason}, byte {error.start}). Save it as UTF-8."
-        ) from None
+        raise DataError(f"{path}: not UTF-8 text ({error.reason}, byte {error.start}). Save it as UTF-8.") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: the compressed file is damaged or cut off: {error}") from None
     except OSError as error:
@@ -281,9 +270,7 @@ def _json_lines(path: Path, meter: Meter) -> Iterator[tuple[int, Any]]:
         try:
             yield number, decode(line)
         except json.JSONDecodeError as error:
-            raise DataError(
-                f"{path}:{number}: not JSON: {error.msg} (column {error.colno}): {_clip(line)}"
-            ) from None
+            raise DataError(f"{path}:{number}: not JSON: {error.msg} (column {error.colno}): {_clip(line)}") from None
         except RecursionError:
             raise DataError(f"{path}:{number}: nested too deeply to be read as JSON") from None
 
@@ -317,9 +304,7 @@ def _elements(text: str, at: int, path: Path, meter: Meter) -> Iterator[tuple[in
         if isinstance(value, dict):
             lists = [key for key, inner in value.items() if isinstance(inner, list)]
             hint = f" Its rows seem to be under {lists[0]!r}: save that list by itself." if lists else ""
-            raise DataError(
-                f"{path}: holds one JSON object; expected a list of rows: [{{...}}, {{...}}].{hint}"
-            )
+            raise DataError(f"{path}: holds one JSON object; expected a list of rows: [{{...}}, {{...}}].{hint}")
         raise DataError(
             f"{path}: holds {type(value).__name__} {_clip(repr(value))}; expected a list of rows: [{{...}}, {{...}}]."
         )
@@ -406,9 +391,7 @@ def _arrow(path: Path, meter: Meter) -> Iterator[tuple[int, Any]]:
             is_file = raw.read(6) == b"ARROW1"
             raw.seek(0)
             reader: Any = pa.ipc.open_file(raw) if is_file else pa.ipc.open_stream(raw)
-            batches = (
-                (reader.get_batch(i) for i in range(reader.num_record_batches)) if is_file else iter(reader)
-            )
+            batches = (reader.get_batch(i) for i in range(reader.num_record_batches)) if is_file else iter(reader)
             number = 0
             for batch in batches:
                 meter.at += batch.nbytes
@@ -436,6 +419,4 @@ def _clip(text: str, limit: int = 60) -> str:
 
 
 def _list(paths: tuple[Path, ...]) -> str:
-    return ", ".join(str(path) for path in paths[:3]) + (
-        f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-    )
+    return ", ".join(str(path) for path in paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")

@@ -93,7 +93,5 @@ def _count(text: str, digits: str) -> int:
             "If '#' belongs to a file name, that file does not exist."
         ) from None
     if count < -1 or count == 0:
-        raise DataError(
-            f"data set {text!r}: the number of rows after '#' is {count}; give 1 or more, or leave it out."
-        )
+        raise DataError(f"data set {text!r}: the number of rows after '#' is {count}; give 1 or more, or leave it out.")
     return count

@@ -51,11 +51,7 @@ _USUAL = TurnOptions()
 @lru_cache(maxsize=64)
 def _options(pairs: tuple[tuple[str, str], ...]) -> TurnOptions:
     given = dict(pairs)
-    named = {
-        given[f"{role}_role"]: role
-        for role in ("user", "assistant", "system", "tool")
-        if f"{role}_role" in given
-    }
+    named = {given[f"{role}_role"]: role for role in ("user", "assistant", "system", "tool") if f"{role}_role" in given}
     return TurnOptions(
         given.get("conversations_key"),
         given.get("from_key"),
@@ -74,13 +70,7 @@ def kind(value: Any) -> str:
         return "a number"
     if isinstance(value, str):
         return "text"
-    return (
-        "an object"
-        if isinstance(value, dict)
-        else "a list"
-        if isinstance(value, list)
-        else type(value).__name__
-    )
+    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else type(value).__name__
 
 
 def text_of(value: Any, what: str) -> str:
@@ -211,9 +201,7 @@ def _call(value: Any, what: str) -> ToolCall:
             decoded = None
         arguments = decoded if isinstance(decoded, dict) else arguments
     if not isinstance(arguments, dict | str):
-        raise Lost(
-            f"wrong type: the arguments of a tool call of {what} are {kind(arguments)}, expected an object"
-        )
+        raise Lost(f"wrong type: the arguments of a tool call of {what} are {kind(arguments)}, expected an object")
     call_id = value.get("id")
     return ToolCall(function["name"], arguments, None if call_id is None else str(call_id))
 
@@ -275,8 +263,7 @@ def check_order(messages: Sequence[Message], *, need_answer: bool) -> None:
         if role == "assistant":
             if before in (None, "assistant"):
                 raise Lost(
-                    "not alternating: "
-                    + ("the assistant begins" if before is None else "two assistant turns in a row")
+                    "not alternating: " + ("the assistant begins" if before is None else "two assistant turns in a row")
                 )
             if not message.tool_calls and message.train is not False and not message.content.strip():
                 raise Lost("empty answer")

@@ -5,7 +5,8 @@ Knows no sampling and no queue.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -33,6 +34,8 @@ class FlatModel:
         self._causal = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._config = self._causal.config.get_text_config()
         self._own = self._causal.config._attn_implementation
+        if self._own == "sdpa" and getattr(self._config, "attn_logit_softcapping", None) is not None:
+            self._own = "eager"  # transformers' sdpa leaves Gemma 2's cap out (seen in 5.17), which gives other answers
         self.device: torch.device = self._causal.get_input_embeddings().weight.device
         rope = getattr(self._config, "rope_parameters", None) or {}
         is_long = rope.get("rope_type") == "longrope"
@@ -59,6 +62,16 @@ class FlatModel:
     def restore(self) -> None:
         """Give the model its own attention back."""
         self._causal.set_attn_implementation(self._own)
+
+    @contextmanager
+    def own_attention(self) -> Iterator[None]:
+        """The model's own attention for a while; within another such block it changes nothing."""
+        before = self._causal.config._attn_implementation
+        self.restore()
+        try:
+            yield
+        finally:
+            self._causal.set_attn_implementation(before)
 
     def changes_positions(self, cached: int, length: int) -> bool:
         """Whether a request of ``length`` tokens outgrew the frequencies that its cache was made with."""

@@ -36,7 +36,7 @@ class GenerateRequest:
 
     id: str
     prompt: tuple[int, ...]
-    sampling: Sampling = Sampling()
+    sampling: Sampling
     stop_ids: tuple[int, ...] = ()
     adapter: str | None = None
 

@@ -11,12 +11,12 @@ import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
 
-from swift.kernels import cached
 from swift.llm.engine.alone import generate_alone
 from swift.llm.engine.flat import FlatModel
 from swift.llm.engine.protocol import Engine, GenerateRequest, Limits, Step, check_request
@@ -93,7 +93,7 @@ class PtEngine:
         running: set[int] = set()
         try:
             for index, request in enumerate(requests):
-                self._worker.submit(request, lambda event, index=index: events.put((index, event)))
+                self._worker.submit(request, partial(_put, events, index))
                 running.add(index)
             while running:
                 index, event = events.get()
@@ -107,7 +107,7 @@ class PtEngine:
                     raise EngineError(f"request {requests[index].id!r} was aborted: the engine was closed.")
         finally:
             for index in running:
-                self._worker.post(lambda id=requests[index].id: self._worker.abort(id))
+                self._worker.post(partial(self._worker.abort, requests[index].id))
         return answers
 
     async def score(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -259,9 +259,8 @@ class _Worker:
 
     def _fail(self, error: EngineError) -> None:
         """A step failed (out of memory, for one): whoever was in it is told, whoever waits goes on."""
-        items = list(self._schedule.running) or self._alone[:1]
         logger.debug("engine step failed", exc_info=error.__cause__)
-        for item in items:
+        for item in list(self._schedule.running):
             self._leave(item)
             item.emit(error)
 
@@ -306,13 +305,13 @@ class _Worker:
             aborted = item not in self._alone
             return not aborted
 
-        if self.flat is not None:
-            self.flat.restore()
         try:
-            finish, tokens = generate_alone(self._model, item, go_on)
-        finally:
-            if self.flat is not None:
-                self.flat.engage()
+            with self._own_attention():
+                finish, tokens = generate_alone(self._model, item, go_on)
+        except Exception as error:
+            self._leave(item)
+            item.emit(_readable(error))
+            return
         if not aborted:
             self._leave(item)
             item.emit(Step(tokens, finish))
@@ -332,18 +331,20 @@ class _Worker:
                 return
             job()
 
+    def _own_attention(self) -> AbstractContextManager[None]:
+        return self.flat.own_attention() if self.flat is not None else nullcontext()
+
     def score(self, sequence: tuple[int, ...]) -> list[float]:
         """Log-probabilities of all tokens but the first, read in one forward."""
         ids = torch.tensor([sequence], device=self._model.device)
-        if self.flat is not None:
-            self.flat.restore()
-        try:
+        with self._own_attention():
             logits = self._model(input_ids=ids, use_cache=False).logits[0, :-1].float()  # (T-1, V)
-        finally:
-            if self.flat is not None:
-                self.flat.engage()
         scores = logits.log_softmax(-1).gather(1, ids[0, 1:, None])[:, 0]
         return [float(score) for score in scores]
+
+
+def _put(events: queue.SimpleQueue[tuple[int, Step | Exception]], index: int, event: Step | Exception) -> None:
+    events.put((index, event))
 
 
 def _readable(error: Exception) -> EngineError:

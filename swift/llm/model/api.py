@@ -8,7 +8,7 @@ from typing import Any
 from swift.kernels.support import supports_varlen
 from swift.llm.catalog.registries import MODEL_MAPPING
 from swift.llm.model.load import load_model
-from swift.llm.plan.match import match_model
+from swift.llm.plan.match import match_model, source_of
 from swift.llm.plan.plans import Dtype, ModelPlan
 from swift.llm.tokenizer import load_tokenizer
 from swift.utils.errors import ArgumentError, ModelError
@@ -43,18 +43,17 @@ def get_model_tokenizer(
         if source is not None or not ("/" in model_type or Path(model_type).exists()):
             raise ArgumentError(unknown("model_type", model_type, MODEL_MAPPING))
         source, model_type = model_type, None
-    if source is None:
-        if row is None:
-            raise ArgumentError("get_model_tokenizer: give a model_type, or model_id_or_path.")
-        source = row.path or (row.hf if use_hf else row.ms) or row.hf or row.ms
-    if source is None:
-        raise ModelError(f"{model_type}: its row names no weights. Give model_id_or_path.")
+    if source is None and row is None:
+        raise ArgumentError("get_model_tokenizer: give a model_type, or model_id_or_path.")
+    local = source is not None and Path(source).expanduser().exists()
+    if source is None or not local:
+        source, use_hf = source_of(source, row, use_hf=use_hf)
     folder = resolve(source, use_hf=use_hf, revision=revision or (row.revision if row else None))
     tokenizer = load_tokenizer(folder).hf()
     if not load_weights:
         return None, tokenizer
     config = read_json(folder / "config.json")
-    found = row or match_model(config, None, None, None if Path(source).exists() else source).row
+    found = row or match_model(config, None, None, None if local else source).row
     if attn_impl == "varlen" and not supports_varlen(config):
         raise ModelError(f"attn_impl varlen: not proven for {config.get('architectures')}. Use sdpa.")
     plan = ModelPlan(

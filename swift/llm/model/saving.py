@@ -17,11 +17,12 @@ from swift.utils.manifest import write_manifest
 __all__ = ["save_model", "write_whole"]
 
 
-def save_model(model: Any, target: Path, *, tokenizer_files: Mapping[str, bytes], safetensors: bool = True, extra_files: Mapping[str, str | bytes] | None = None) -> None:
+def save_model(model: Any, target: Path, *, tokenizer_files: Mapping[str, bytes], safetensors: bool = True, extra_files: Mapping[str, str | bytes] | None = None, check: Callable[[Path], None] | None = None) -> None:
     """Write weights, config and generation config beside ``tokenizer_files`` (name to content) and ``extra_files``.
 
     ``tokenizer_files`` are what ``TextTokenizer.contents`` gives: the source's own bytes, not a tokenizer that was rebuilt.
-    ``safetensors`` False writes one ``pytorch_model.bin``. Raises DiskError; ``target`` is then as it was.
+    ``safetensors`` False writes one ``pytorch_model.bin``. ``check`` sees the written folder before it gets its name, and
+    refuses it by raising. Raises DiskError; ``target`` is then as it was.
     """
 
     def fill(folder: Path) -> None:
@@ -33,6 +34,8 @@ def save_model(model: Any, target: Path, *, tokenizer_files: Mapping[str, bytes]
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
+        if check is not None:
+            check(folder)
 
     write_whole(target, fill)
 

@@ -16,17 +16,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from swift.llm.plan.weights import WeightFacts, read_weights
+from swift.llm.plan.weights import read_weights
 from swift.utils import environ
 from swift.utils.errors import CheckpointError, DataError, ModelError
 from swift.utils.files import read_json
-from swift.utils.hub import recorded_id
+from swift.utils.hub import is_hub_id, recorded_id
 from swift.utils.manifest import MANIFEST, check_manifest
 
 GIB = 2**30
 PACKAGES = (
     "torch", "transformers", "peft", "trl", "accelerate", "datasets", "tokenizers", "safetensors", "numpy",
-    "huggingface_hub", "modelscope", "flash-attn", "bitsandbytes", "deepspeed", "liger-kernel", "vllm", "lmdeploy",
+    "huggingface_hub", "modelscope-hub", "flash-attn", "bitsandbytes", "deepspeed", "liger-kernel", "vllm", "lmdeploy",
     "tensorboard", "matplotlib", "wandb", "swanlab",
 )  # fmt: skip
 """Packages whose versions a plan may rest on; those not installed are absent from ``MachineFacts.versions``."""
@@ -61,12 +61,13 @@ class MachineFacts:
 class ModelFacts:
     """A model's folder. ``num_parameters``, ``weight_bytes``, ``weight_dtype`` are None where the weights are not there yet.
 
-    ``hub_id`` is what the folder was asked for by; ``recorded_id`` what the folder itself says it is a copy of.
+    ``hub_id`` is what the folder was asked for by (``use_hf``: of Hugging Face, else ModelScope); ``recorded_id`` what the folder itself says it is a copy of.
     ``max_position_embeddings`` is in tokens. ``is_adapter``: an adapter lies in the same folder.
     """
 
     path: str
     hub_id: str | None = None
+    use_hf: bool = False
     recorded_id: str | None = None
     architecture: str
     model_config: Mapping[str, Any] = field(default_factory=dict)
@@ -121,7 +122,7 @@ def gather_model(folder: str | os.PathLike[str], hub_id: str | None = None) -> M
             f"{root / 'config.json'}: names no model class ('architectures' is {architectures!r}, a list with one name is"
             " expected). Copy the file from the original model."
         )
-    weights = read_weights(root, required=hub_id is None)
+    weights = read_weights(root, required=hub_id is None or not is_hub_id(hub_id))
     quantization = _mapping(config.get("quantization_config"))
     return ModelFacts(
         path=str(root.absolute()),
@@ -370,7 +371,6 @@ __all__ = [
     "GpuFacts",
     "MachineFacts",
     "ModelFacts",
-    "WeightFacts",
     "free_gib",
     "gather_checkpoint",
     "gather_machine",

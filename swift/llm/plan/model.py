@@ -125,6 +125,7 @@ def resolve_model(
         model_type=row.model_type,
         path=model.path,
         hub_id=model.hub_id,
+        use_hf=model.use_hf,
         revision=args.model_revision or row.revision,
         architecture=model.architecture,
         loader=row.loader,

@@ -26,6 +26,7 @@ class ModelPlan:
     model_type: str | None
     path: str
     hub_id: str | None = None
+    use_hf: bool = False
     revision: str | None = None
     architecture: str
     loader: str
@@ -144,9 +145,11 @@ class TrainPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferPlan:
-    """One inference run: ``model`` is the base; ``adapter`` the checkpoint folder laid over it, if any.
+    """One inference run: ``model`` is the base; ``adapter`` the checkpoint folder laid over it with ``tuner``, if any.
 
-    ``data`` None: a chat in the terminal. ``result_path`` is where answers are written (JSON lines).
+    ``data`` None: a chat in the terminal. ``result_path`` is where answers are written (JSON lines). ``verbose`` None is
+    decided by the number of rows. ``merge``: fold the adapter in first, and answer with the result.
+    ``generation_config_path``: the file that the sampling settings are written to, if asked for.
     """
 
     command: str
@@ -155,15 +158,18 @@ class InferPlan:
     generate: GeneratePlan
     backend: str
     adapter: str | None = None
+    tuner: TunerPlan | None = None
+    merge: MergePlan | None = None
     data: DataPlan | None = None
-    eval_human: bool = True
     stream: bool = True
-    verbose: bool = False
+    verbose: bool | None = None
     show_dataset_sample: int = -1
     result_path: str | None = None
-    max_batch_size: int = 16
-    merge_lora: bool = False
-    overwrite_generation_config: bool = False
+    max_batch_size: int = 8
+    context: int | None = None
+    generation_config_path: str | None = None
+    verify_template: bool = True
+    use_hf: bool = False
     register_path: str | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -171,15 +177,21 @@ class InferPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergePlan:
-    """Fold the adapter of ``checkpoint`` into ``model`` and write ``target``."""
+    """Fold the adapter of ``checkpoint`` into ``model`` (held in the dtype it is saved in) and write ``target``.
+
+    ``replace``: a merge that is there already is made again; otherwise it is used if it was made from the same base and
+    adapter. ``template`` encodes the prompts that the proof runs on.
+    """
 
     command: str
     model: ModelPlan
+    template: TemplatePlan
     checkpoint: str
+    tuner: TunerPlan
     target: str
     safetensors: bool = True
-    device: str = "cpu"
     replace: bool = True
+    use_hf: bool = False
     register_path: str | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)

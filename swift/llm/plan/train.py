@@ -61,7 +61,17 @@ SATELLITES: Mapping[str, str] = {
 }  # fmt: skip
 """Settings of a method, by prefix: given without the method they would be ignored, so they are refused."""
 
-HUB_UPLOAD = ("hub_model_id", "hub_private_repo", "hub_strategy")
+EFFECT_ONLY_WITH: Mapping[str, str] = {
+    "hub_model_id": "--push_to_hub true",
+    "hub_private_repo": "--push_to_hub true",
+    "hub_strategy": "--push_to_hub true",
+    "loss_scale_config_path": "--use_loss_scale true",
+    "streaming_buffer_size": "--streaming true",
+    "train_dataset_mix_ds": "--train_dataset_mix_ratio",
+    "vit_use_gc": "a multimodal model",
+}
+"""Settings of something that is not in this version: given, they would be ignored, so they are refused."""
+
 LORA_ONLY = ("lora_rank", "lora_alpha", "lora_dropout", "init_lora_weights", "lora_bias_trainable", "lora_dtype",
              "use_dora", "use_rslora", "lora_lr_ratio")  # fmt: skip
 FULL_ONLY = ("freeze_parameters", "freeze_parameters_ratio", "additional_trainable_parameters")
@@ -169,16 +179,9 @@ def refuse_what_is_missing(args: Any, sources: Mapping[str, str], problems: Prob
             problems.add(
                 f"{', '.join('--' + name for name in given)}: has an effect only with {how}. Leave it out, or add {how}."
             )
-    if not args.push_to_hub:
-        for name in HUB_UPLOAD:
-            if name in sources and not sources[name].startswith("checkpoint"):
-                problems.add(
-                    f"--{name}: has an effect only with --push_to_hub true, which is not in this version. Leave it out."
-                )
-    if args.use_loss_scale is False and "loss_scale_config_path" in sources:
-        problems.add(
-            "--loss_scale_config_path: has an effect only with --use_loss_scale true, which is not in this version. Leave it out."
-        )
+    for name, needed in EFFECT_ONLY_WITH.items():
+        if name in sources and not sources[name].startswith("checkpoint"):
+            problems.add(f"--{name}: has an effect only with {needed}, which is not in this version. Leave it out.")
     if not args.predict_with_generate:
         for name in SAMPLING:
             if name in sources and not sources[name].startswith("checkpoint"):
@@ -278,6 +281,16 @@ def _fit_attention(
     return replace(data, padding_free=False), attention
 
 
+COPIED = (
+    "batch_size", "optim", "adam_beta1", "adam_beta2", "adam_epsilon", "weight_decay", "max_grad_norm", "lr_scheduler_type",
+    "warmup_ratio", "warmup_steps", "neftune_noise_alpha", "full_determinism", "seed", "group_by_length", "ignore_data_skip",
+    "dataloader_drop_last", "save_strategy", "save_only_model", "save_safetensors", "save_on_each_node", "logging_steps",
+    "logging_dir", "disable_tqdm", "acc_strategy", "acc_steps", "include_num_input_tokens_seen", "predict_with_generate",
+    "early_stopping_patience", "ddp_backend", "ddp_timeout", "ddp_find_unused_parameters", "ddp_broadcast_buffers",
+)  # fmt: skip
+"""Arguments that the loop takes by their own name, as they are."""
+
+
 def _resolve_trainer(
     args: Any,
     facts: TrainFacts,
@@ -289,14 +302,50 @@ def _resolve_trainer(
     problems: Problems,
 ) -> TrainerConfig:
     full = tuner.sft_type == "full"
-    for flag in (
-        "batch_size",
-        "eval_batch_size",
-        "gradient_accumulation_steps",
-        "logging_steps",
-        "save_steps",
-        "eval_steps",
-    ):
+    method = f"default for sft_type {tuner.sft_type}"
+    _check_counts(args, reasons, problems)
+
+    def decide(name: str, decided: Any, why: str) -> Any:
+        return reasons.decide(f"trainer.{name}", name, getattr(args, name), decided, why)
+
+    batch = max(args.batch_size, 1)
+    eval_steps = decide("eval_steps", 200 if full else 50, method)
+    generates = args.predict_with_generate
+    return TrainerConfig(
+        output_dir=facts.run_dir,
+        learning_rate=decide("learning_rate", 1e-5 if full else 1e-4, method),
+        eval_batch_size=decide(
+            "eval_batch_size", 1 if generates else batch, "1 with predict_with_generate" if generates else "copies batch_size"
+        ),
+        gradient_accumulation_steps=decide(
+            "gradient_accumulation_steps", math.ceil(16 / batch), f"16 samples an update: ceil(16 / batch_size {batch})"
+        ),
+        num_train_epochs=reasons.take("trainer.num_train_epochs", "num_train_epochs", float(args.num_train_epochs)),
+        max_steps=args.max_steps if args.max_steps > 0 else -1,
+        lr_scheduler_kwargs=dict(args.lr_scheduler_kwargs or {}),
+        autocast=None if compute == "fp32" else compute,
+        gradient_checkpointing=_resolve_checkpointing(args, facts, tuner, model, compute, data, reasons),
+        data_seed=data.seed,
+        shuffle=data.shuffle,
+        longest_first=data.longest_first,
+        dataloader_num_workers=decide(
+            "dataloader_num_workers", 0, "samples are memory-mapped tokens; a worker process would only copy them"
+        ),
+        dataloader_pin_memory=args.dataloader_pin_memory and bool(facts.machine.gpus),
+        evaluation_strategy=_resolve_evaluation(args, data, reasons, problems),
+        eval_steps=eval_steps,
+        save_steps=decide("save_steps", eval_steps, "copies eval_steps"),
+        save_total_limit=None if args.save_total_limit is None or args.save_total_limit < 0 else args.save_total_limit,
+        report_to=tuple(args.report_to),
+        use_cpu=not facts.machine.gpus,
+        hf_args=dict(args.hf_args or {}),
+        **{name: reasons.take(f"trainer.{name}", name, getattr(args, name)) for name in COPIED},
+    )
+
+
+def _check_counts(args: Any, reasons: Reasons, problems: Problems) -> None:
+    """Numbers that cannot be, and settings of the same thing that contradict each other."""
+    for flag in ("batch_size", "eval_batch_size", "gradient_accumulation_steps", "logging_steps", "save_steps", "eval_steps"):
         value = getattr(args, flag)
         if value is not None and value < 1:
             problems.add(f"--{flag} {value}: is a count from 1 up.")
@@ -306,25 +355,11 @@ def _resolve_trainer(
         problems.add(f"--num_train_epochs {args.num_train_epochs}: must be above 0 (or give --max_steps).")
     if args.warmup_steps and "warmup_ratio" in reasons.sources and "warmup_steps" in reasons.sources:
         problems.add("--warmup_steps and --warmup_ratio: both say how long to warm up. Leave one of them out.")
-    batch = max(args.batch_size, 1)
-    accumulation = reasons.decide("trainer.gradient_accumulation_steps", "gradient_accumulation_steps", args.gradient_accumulation_steps,
-                                  math.ceil(16 / batch), f"16 samples an update: ceil(16 / batch_size {batch})")  # fmt: skip
-    rate = reasons.decide(
-        "trainer.learning_rate",
-        "learning_rate",
-        args.learning_rate,
-        1e-5 if full else 1e-4,
-        f"default for sft_type {tuner.sft_type}",
-    )
-    eval_steps = reasons.decide(
-        "trainer.eval_steps",
-        "eval_steps",
-        args.eval_steps,
-        200 if full else 50,
-        f"default for sft_type {tuner.sft_type}",
-    )
-    save_steps = reasons.decide("trainer.save_steps", "save_steps", args.save_steps, eval_steps, "copies eval_steps")
-    strategy = args.evaluation_strategy
+
+
+def _resolve_evaluation(args: Any, data: Any, reasons: Reasons, problems: Problems) -> str:
+    """When to evaluate: as asked for, or never where there is nothing to evaluate on."""
+    strategy: str = args.evaluation_strategy
     if not data.val_dataset and data.test_ratio == 0:
         if "evaluation_strategy" in reasons.sources and strategy != "no":
             problems.add(
@@ -336,66 +371,7 @@ def _resolve_trainer(
         problems.add(
             "--early_stopping_patience: needs an evaluation to watch; --evaluation_strategy is no. Leave one of them out."
         )
-    eval_batch = reasons.decide("trainer.eval_batch_size", "eval_batch_size", args.eval_batch_size, 1 if args.predict_with_generate else args.batch_size,
-                                "1 with predict_with_generate" if args.predict_with_generate else "copies batch_size")  # fmt: skip
-    workers = reasons.decide("trainer.dataloader_num_workers", "dataloader_num_workers", args.dataloader_num_workers, 0,
-                             "samples are memory-mapped tokens; a worker process would only copy them")  # fmt: skip
-    checkpointing = _resolve_checkpointing(args, facts, tuner, model, compute, data, reasons)
-    return TrainerConfig(
-        output_dir=facts.run_dir,
-        learning_rate=rate,
-        batch_size=args.batch_size,
-        eval_batch_size=eval_batch,
-        gradient_accumulation_steps=accumulation,
-        num_train_epochs=reasons.take("trainer.num_train_epochs", "num_train_epochs", float(args.num_train_epochs)),
-        max_steps=args.max_steps if args.max_steps > 0 else -1,
-        optim=args.optim,
-        adam_beta1=args.adam_beta1,
-        adam_beta2=args.adam_beta2,
-        adam_epsilon=args.adam_epsilon,
-        weight_decay=args.weight_decay,
-        max_grad_norm=args.max_grad_norm,
-        lr_scheduler_type=args.lr_scheduler_type,
-        lr_scheduler_kwargs=dict(args.lr_scheduler_kwargs or {}),
-        warmup_ratio=args.warmup_ratio,
-        warmup_steps=args.warmup_steps,
-        neftune_noise_alpha=args.neftune_noise_alpha,
-        autocast=None if compute == "fp32" else compute,
-        gradient_checkpointing=checkpointing,
-        full_determinism=args.full_determinism,
-        seed=args.seed,
-        data_seed=data.seed,
-        shuffle=args.shuffle_dataset,
-        group_by_length=args.group_by_length,
-        longest_first=args.test_oom_error,
-        ignore_data_skip=args.ignore_data_skip,
-        dataloader_num_workers=workers,
-        dataloader_pin_memory=args.dataloader_pin_memory and bool(facts.machine.gpus),
-        dataloader_drop_last=args.dataloader_drop_last,
-        evaluation_strategy=strategy,
-        eval_steps=eval_steps,
-        save_strategy=args.save_strategy,
-        save_steps=save_steps,
-        save_total_limit=None if args.save_total_limit is None or args.save_total_limit < 0 else args.save_total_limit,
-        save_only_model=args.save_only_model,
-        save_safetensors=args.save_safetensors,
-        save_on_each_node=args.save_on_each_node,
-        logging_steps=args.logging_steps,
-        logging_dir=args.logging_dir,
-        report_to=tuple(args.report_to),
-        disable_tqdm=args.disable_tqdm,
-        acc_strategy=args.acc_strategy,
-        acc_steps=args.acc_steps,
-        include_num_input_tokens_seen=args.include_num_input_tokens_seen,
-        predict_with_generate=args.predict_with_generate,
-        early_stopping_patience=args.early_stopping_patience,
-        use_cpu=not facts.machine.gpus,
-        ddp_backend=args.ddp_backend,
-        ddp_timeout=args.ddp_timeout,
-        ddp_find_unused_parameters=args.ddp_find_unused_parameters,
-        ddp_broadcast_buffers=args.ddp_broadcast_buffers,
-        hf_args=dict(args.hf_args or {}),
-    )
+    return strategy
 
 
 def _resolve_checkpointing(

@@ -1,7 +1,8 @@
 """The named rules that some chat formats need beyond strings. A row lists the names; each rule changes the draft in place.
 
 Options that rules read from a row: ``empty_think`` (the block that stands for "no reasoning"), ``think_open`` (what the
-prompt holds after the assistant's marker).
+prompt holds after the assistant's marker). ``upstream_loses`` ("system" or "reasoning") is read by `check.py`: the official
+text of a whole conversation lacks what the row keeps, so only prompts are compared.
 """
 
 from __future__ import annotations
@@ -80,11 +81,15 @@ def think(draft: Draft) -> None:
 
 
 def think_r1(draft: Draft) -> None:
-    """Reasoning as DeepSeek R1 writes it: earlier answers without it, the prompt ends with an open `<think>`."""
+    """Reasoning as DeepSeek R1 and QwQ take it: earlier answers without it, the prompt ends with an open `<think>`.
+
+    The last answer goes on from there, with an empty block where it has no reasoning: else the prompt would be no beginning
+    of what is trained.
+    """
     opening = draft.options.get("think_open", "<think>\n")
     if draft.generate:
         draft.opened = opening
-    if draft.turns and draft.turns[-1].role == "assistant" and draft.turns[-1].reasoning:
+    if draft.turns and draft.turns[-1].role == "assistant":
         turn = draft.turns[-1]
         _lstrip_newlines(turn)
         turn.opened = opening

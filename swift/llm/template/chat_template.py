@@ -6,8 +6,10 @@ broken up with a private character before rendering and mended afterwards, so it
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date as Date
 from datetime import datetime
 from functools import lru_cache
@@ -22,6 +24,8 @@ from swift.utils.errors import ModelError
 
 # Marks of `{% generation %}` in the rendered text; a mark that a text contains itself is never chosen (`_free_marks`).
 _MARKS = range(0xF0000, 0xF0100)
+_FIRST = chr(_MARKS[0])
+_ALL_FREE = [chr(code) for code in _MARKS[:4]]
 
 
 class ChatTemplate:
@@ -53,7 +57,7 @@ class ChatTemplate:
         spans = self._wanted(conversation, spans)
         return self._cut(text, spans, marks[0])
 
-    def _prompt(self, conversation: Conversation, messages: list[dict[str, Any]], marks: tuple[str, str, str]) -> list[Atom]:
+    def _prompt(self, conversation: Conversation, messages: list[dict[str, Any]], marks: tuple[str, str, str, str]) -> list[Atom]:
         started = ""
         if messages[-1]["role"] == "assistant":
             started = messages[-1]["content"]
@@ -81,7 +85,11 @@ class ChatTemplate:
         return value
 
     def _render(
-        self, conversation: Conversation, messages: Sequence[Mapping[str, Any]], generate: bool, marks: tuple[str, str, str]
+        self,
+        conversation: Conversation,
+        messages: Sequence[Mapping[str, Any]],
+        generate: bool,
+        marks: tuple[str, str, str, str],
     ) -> tuple[str, list[tuple[int, int]]]:
         """Return the text and the spans that the template marks as generated."""
         import jinja2
@@ -109,50 +117,91 @@ class ChatTemplate:
         return _take_marks(text, marks[1], marks[2])
 
     def _grown_spans(
-        self, conversation: Conversation, messages: list[dict[str, Any]], text: str, marks: tuple[str, str, str]
+        self, conversation: Conversation, messages: list[dict[str, Any]], text: str, marks: tuple[str, str, str, str]
     ) -> list[tuple[int, int]]:
         """Spans of the answers where the template marks none: by rendering each beginning of the conversation.
 
         An answer begins where the prompt for it ends, and ends with the control token behind its text.
         """
-        spans = []
-        for number, message in enumerate(messages):
-            if message["role"] != "assistant":
-                continue
+        numbers = [number for number, message in enumerate(messages) if message["role"] == "assistant"]
+        found: list[tuple[int, int] | None] = []
+        starts: list[int] = []
+        for number in numbers:
             prompt = self._render(conversation, messages[:number], True, marks)[0] if number else self._opening(text)
             start = _common(prompt, text)
             if start < len(prompt):
                 asked = self._render(conversation, messages[:number], False, marks)[0] if number else ""
-                if not text.startswith(asked) or start < len(asked):
-                    spans.append((0, 0))
+                if text.startswith(asked) and start >= len(asked):
                     self.notes[
-                        "the tokenizer's chat template writes earlier turns in another way than it asked for them: "
-                        "such answers are not trained"
+                        f"The tokenizer's chat template begins answers with {prompt[start:]!r}, "
+                        "which its text of a whole conversation leaves out."
                     ] = None
+                else:
+                    found.append(self._located(conversation, messages, number, text, marks))
+                    starts.append(found[-1][0] if found[-1] else len(text))
                     continue
-                self.notes[
-                    f"the tokenizer's chat template begins answers with {prompt[start:]!r}, "
-                    "which its text of a whole conversation leaves out"
-                ] = None
-            grown = self._render(conversation, messages[: number + 1], False, marks)[0]
-            limit = len(grown) if text.startswith(grown) else len(text)
-            spans.append((start, self._end(text, start, limit, message)))
+            found.append(None)
+            starts.append(start)
+        spans = []
+        for place, number in enumerate(numbers):
+            located = found[place]
+            if located is not None:
+                spans.append(located)
+                continue
+            limit = starts[place + 1] if place + 1 < len(starts) else len(text)
+            common = len(text)
+            if number + 1 < len(messages) and (self._control is None or messages[number].get("tool_calls")):
+                common = _common(self._render(conversation, messages[: number + 1], False, marks)[0], text)
+            spans.append((starts[place], self._end(text, starts[place], limit, common, messages[number])))
         return spans
+
+    def _located(
+        self,
+        conversation: Conversation,
+        messages: list[dict[str, Any]],
+        number: int,
+        text: str,
+        marks: tuple[str, str, str, str],
+    ) -> tuple[int, int]:
+        """The span of an answer whose prompt is no beginning of the text: found by putting a mark in its place."""
+        marked = [dict(message) for message in messages]
+        marked[number]["content"] = marks[3]
+        probe, _ = self._render(conversation, marked, False, marks)
+        before, _, after = probe.partition(marks[3])
+        if before == probe or not text.startswith(before) or not text.endswith(after):
+            self.notes["The tokenizer's chat template rewrites earlier answers: those are not trained."] = None
+            return 0, 0
+        self.notes[
+            "The tokenizer's chat template writes a whole conversation in another way than it asks for an answer: "
+            "what is trained is not exactly what generation sees."
+        ] = None
+        start, end = len(before), len(text) - len(after)
+        if self._control is not None:
+            controls = list(self._control.finditer(text, 0, start))
+            if controls and not text[controls[-1].end() : start].strip():
+                start = controls[-1].end()
+            closing = self._control.search(text, end)
+            end = closing.end() if closing else end
+        return start, end
 
     def _opening(self, text: str) -> str:
         """For a conversation that begins with an answer: the control tokens in front of it."""
         match = self._control.match(text) if self._control is not None else None
         return match[0] if match else ""
 
-    def _end(self, text: str, start: int, limit: int, message: Mapping[str, Any]) -> int:
-        """The place behind the first control token that follows the answer's own text."""
-        content = message["content"].strip() if isinstance(message.get("content"), str) else ""
-        place = text.find(content.rsplit("</think>", 1)[-1].strip(), start, limit)
-        after = start if place < 0 else place + len(content.rsplit("</think>", 1)[-1].strip())
+    def _end(self, text: str, start: int, limit: int, common: int, message: Mapping[str, Any]) -> int:
+        """The place behind the control token that closes the answer that starts at `start`.
+
+        `limit`: the next answer begins there; `common`: up to there the text is as it is when the answer is the last one.
+        """
+        content = message["content"] if isinstance(message.get("content"), str) else ""
+        answer = content.rsplit("</think>", 1)[-1].strip()
+        place = text.find(answer, start, limit)
+        after = start if place < 0 else place + len(answer)
         if self._control is None:
-            return limit
+            return min(limit, common) if common > after else limit
         if message.get("tool_calls"):
-            found = list(self._control.finditer(text, after, limit))
+            found = list(self._control.finditer(text, after, common if common > after else limit))
             closing = [match for match in found if match[0] == self.tokenizer.eos_token] or found[-1:]
             return closing[0].end() if closing else limit
         match = self._control.search(text, after, limit)
@@ -214,15 +263,16 @@ def _as_dict(message: Message) -> dict[str, Any]:
     return out
 
 
-def _free_marks(conversation: Conversation) -> tuple[str, str, str]:
-    """Three private characters that occur nowhere in the conversation."""
-    text = repr(conversation)
-    if not any(chr(code) in text for code in _MARKS[:3]) and "\\U000f00" not in text:
-        return chr(_MARKS[0]), chr(_MARKS[1]), chr(_MARKS[2])
-    free = [chr(code) for code in _MARKS if chr(code) not in text and f"\\U{code:08x}" not in text]
-    if len(free) < 3:
+def _free_marks(conversation: Conversation) -> tuple[str, str, str, str]:
+    """Four private characters that occur nowhere in the conversation."""
+    text = "".join(message.content for message in conversation.messages)
+    if conversation.tools or any(message.tool_calls or message.reasoning for message in conversation.messages):
+        text += json.dumps([asdict(message) for message in conversation.messages], ensure_ascii=False, default=str)
+        text += json.dumps(conversation.tools, ensure_ascii=False, default=str)
+    free = [chr(code) for code in _MARKS if chr(code) not in text] if max(text, default="") >= _FIRST else _ALL_FREE
+    if len(free) < 4:
         raise Refused("the text uses too many private characters")
-    return free[0], free[1], free[2]
+    return free[0], free[1], free[2], free[3]
 
 
 def _take_marks(text: str, begin: str, end: str) -> tuple[str, list[tuple[int, int]]]:

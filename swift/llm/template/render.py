@@ -89,6 +89,14 @@ class RowRenderer:
             out.append(CUT)
         return out
 
+    def close_text(self) -> str:
+        """What ends an answer."""
+        return self._fill(self.row.assistant_close)
+
+    def close_tokens(self) -> list[int]:
+        """The control tokens in what ends an answer."""
+        return [id_ for _, id_, _, _ in self._close[True] if id_ != PLAIN]
+
     def _draft(self, conversation: Conversation, generate: bool) -> Draft:
         messages: Sequence[Message] = conversation.messages
         if not messages:
@@ -220,27 +228,22 @@ class RowRenderer:
                 out += before
                 self._fragments(turn.parts, trained, weight, out)
             return
-        start = len(out)
-        out += before
+        out += _weighted(before, weight)
         if self.weigh is not None and trained and not bare:
             for text, scale in self.weigh(question, turn.text()):
                 self._fragments([(text, False)], trained, weight * scale, out)
         else:
             self._fragments(turn.parts, trained, weight, out)
-        out += after
-        out += self._close[trained]
-        if weight != 1.0:
-            out[start:] = [(text, id_, train, weight if scale == 1.0 else scale) for text, id_, train, scale in out[start:]]
+        out += _weighted(after, weight)
+        out += _weighted(self._close[trained], weight)
         out += self._end if last else self._between
 
     def _fragments(self, parts: Sequence[Fragment], trained: bool, weight: float, out: list[Atom]) -> None:
         for text, markup in parts:
             if not markup:
                 out.append((text, PLAIN, trained, weight))
-            elif weight == 1.0:
-                out += self._atoms(text, trained)
             else:
-                out += [(piece, id_, train, weight) for piece, id_, train, _ in self._atoms(text, trained)]
+                out += _weighted(self._atoms(text, trained), weight)
 
     def _atoms(self, text: str, trained: bool) -> list[Atom]:
         """Cut our own text at its control tokens."""
@@ -270,6 +273,10 @@ class RowRenderer:
             "head": "",
         }
         return _FIELD.sub(lambda match: values[match[1]], text)
+
+
+def _weighted(atoms: list[Atom], weight: float) -> list[Atom]:
+    return atoms if weight == 1.0 else [(text, id_, trained, weight) for text, id_, trained, _ in atoms]
 
 
 def _tool_format(row: TemplateRow, plan: TemplatePlan) -> ToolFormat | None:

@@ -8,19 +8,14 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from swift.llm.arguments.fields import specs
 from swift.utils.errors import CheckpointError
-from swift.utils.files import read_json
 from swift.utils.manifest import check_manifest, newest_valid_checkpoint
 
 RUN = re.compile(r"^v(\d+)-\d{8}-\d{6}$")
-OF_THE_COMMAND_LINE = ("resume_from_checkpoint", "resume_only_model", "auto_resume", "dry_run", "debug", "output_dir",
-                       "ignore_args_error")  # fmt: skip
-"""Arguments that say how this call runs, not what is trained: a checkpoint never sets them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,30 +49,6 @@ def find_checkpoint(given: Path) -> Path:
     if newest is None:
         raise CheckpointError(f"--resume_from_checkpoint {given}: holds no whole checkpoint-<step> folder.")
     return newest
-
-
-def inherit(args: Any, sources: Mapping[str, str], checkpoint: Path, *, only_model: bool) -> tuple[Any, dict[str, str]]:
-    """The arguments with everything that was not given taken from the checkpoint's own.
-
-    ``only_model``: just the fields marked ``inherit`` (model, template, dtype, tuner). What was given stays.
-    """
-    file = checkpoint / "sft_args.json"
-    if not file.is_file():
-        raise CheckpointError(
-            f"{checkpoint}: has no sft_args.json, so it was not written by this program. Name the model and the data beside it."
-        )
-    saved = read_json(file)
-    known = specs(type(args))
-    taken = {
-        name: value
-        for name, value in saved.items()
-        if name in known
-        and name not in sources
-        and name not in OF_THE_COMMAND_LINE
-        and (not only_model or known[name].inherit)
-    }
-    told = {name: f"checkpoint {checkpoint.name}" for name, value in taken.items() if value != getattr(args, name)}
-    return replace(args, **taken), {**told, **sources}
 
 
 def choose_run_folder(args: Any, sources: Mapping[str, str], model_type: str, *, now: float | None = None) -> RunFolder:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from swift.llm.dataset import prepare
 from swift.llm.dataset.collate import Collator
+from swift.llm.plan.match import source_of
 from swift.llm.plan.plans import TrainPlan
 from swift.llm.plan.store import to_json
 from swift.llm.template import Template, open_template
-from swift.llm.template.check import verify
 from swift.llm.tokenizer import TextTokenizer, load_tokenizer
 from swift.llm.training.preview import show_data, show_samples
 from swift.utils.errors import DiskError
@@ -33,6 +33,8 @@ def open_data(plan: TrainPlan, *, ledger: Path | None, progress: bool = True) ->
     tokenizer = load_tokenizer(Path(plan.model.path))
     template = open_template(plan.template.template_type, tokenizer, plan.template)
     if plan.verify_template and plan.command != "pt":
+        from swift.llm.template.check import verify
+
         verdict = verify(template, tokenizer)
         if verdict.checked and not verdict.equal:
             logger.warning(
@@ -88,7 +90,8 @@ def fetch_weights(plan: TrainPlan) -> TrainPlan:
     """The plan with its model on this disk: a hub's weights are fetched now, when the plan stands."""
     if plan.model.hub_id is None:
         return plan
-    folder = resolve(plan.model.hub_id, use_hf=plan.data.use_hf, revision=plan.model.revision)
+    name, hf = source_of(plan.model.hub_id, None, use_hf=plan.model.use_hf)
+    folder = resolve(name, use_hf=hf, revision=plan.model.revision)
     return replace(plan, model=replace(plan.model, path=str(folder)))
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from swift.llm.plan.explain import explain
 from swift.llm.plan.facts import free_gib
+from swift.llm.plan.find import arguments_as_json
 from swift.llm.plan.memory import estimate
 from swift.llm.plan.plans import TrainPlan
 from swift.llm.plan.train import predict_checkpoint_bytes
-from swift.llm.training.planning import arguments_as_json, make_plan
+from swift.llm.training.planning import make_plan
 
 if TYPE_CHECKING:
     from swift.trainers.base import TrainResult

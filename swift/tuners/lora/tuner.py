@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +36,7 @@ class LoraTuner:
     def attach(self, model: Any) -> PeftModel:
         """Freeze the model and add the factors. The model's weights change only where PiSSA or OLoRA start from them."""
         config = self._config(model)
-        with _fixed_seed(active=self._lora.changes_base):
+        with _fixed_seed(active=self._lora.changes_base), _quiet_about_ties():
             peft_model = get_peft_model(model, config, autocast_adapter_dtype=self._lora.dtype is None)
         if self._lora.dtype is not None:
             for name, parameter in peft_model.named_parameters():
@@ -51,18 +53,18 @@ class LoraTuner:
             folder / WEIGHTS,
             metadata={"format": "pt"},
         )
-        was, config.inference_mode = config.inference_mode, True  # peft's mark of an adapter that is not in training
-        try:
-            config.save_pretrained(str(folder))
-        finally:
-            config.inference_mode = was
+        told = copy.copy(config)
+        told.inference_mode = True  # peft's mark of an adapter that is not in training
+        if isinstance(told.target_modules, set):
+            told.target_modules = sorted(told.target_modules)  # the same file each time
+        told.save_pretrained(str(folder))
 
     def load(self, model: Any, folder: Path, *, trainable: bool) -> PeftModel:
         """Lay a saved adapter over its base; for inference its factors take the dtype of the weights beside them."""
         check_adapter(folder)
         config = LoraConfig.from_pretrained(str(folder))
         try:
-            with _fixed_seed(active=str(config.init_lora_weights).startswith(("pissa", "olora"))):
+            with _fixed_seed(active=str(config.init_lora_weights).startswith(("pissa", "olora"))), _quiet_about_ties():
                 return PeftModel.from_pretrained(
                     model, str(folder), is_trainable=trainable, autocast_adapter_dtype=trainable
                 )
@@ -71,7 +73,16 @@ class LoraTuner:
             raise CheckpointError(f"{folder}: this adapter does not fit the model it is laid over: {line}") from error
 
     def merge(self, model: PeftModel) -> Any:
-        """``W' = W + scale · B A`` in place; returns the plain model, input and output embeddings untied where they differ."""
+        """``W' = W + scale · B A`` in place; returns the plain model.
+
+        Tied embeddings of which one side has an adapter are untied first: the update belongs to that side alone.
+        """
+        head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
+        adapted = hasattr(embeddings, "base_layer") or hasattr(head, "base_layer")
+        if adapted and head is not None and head.weight is embeddings.weight:
+            plain = getattr(head, "base_layer", head)
+            plain.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
+            model.config.tie_word_embeddings = False
         return model.merge_and_unload()  # type: ignore[operator]
 
     def optimizer_groups(self, model: Any, learning_rate: float, weight_decay: float) -> list[dict[str, Any]] | None:
@@ -110,7 +121,7 @@ class LoraTuner:
             use_dora=lora.use_dora,
             use_rslora=lora.use_rslora,
             init_lora_weights=lora.init_value,  # type: ignore[arg-type]
-            ensure_weight_tying=_is_tied(model) and _touches_embeddings(model, [*targets, *saved]),
+            ensure_weight_tying=_is_tied(model) and _touches_embeddings(model, saved),
         )
         return config
 
@@ -155,6 +166,14 @@ def _unshared(state: dict[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tenso
     for name, tensor in state.items():
         yield name, tensor.clone() if tensor.data_ptr() in seen else tensor
         seen.add(tensor.data_ptr())
+
+
+@contextmanager
+def _quiet_about_ties() -> Iterator[None]:
+    """peft warns that merging an adapter of tied embeddings goes wrong; `LoraTuner.merge` sees to it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*tie_word_embeddings")
+        yield
 
 
 @contextmanager

@@ -11,15 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from swift.llm.arguments.commands.sft import SftArguments as SftArguments
-    from swift.llm.arguments.commands.pt import PtArguments as PtArguments
-    from swift.llm.arguments.commands.rlhf import RlhfArguments as RlhfArguments
-    from swift.llm.arguments.commands.infer import InferArguments as InferArguments
-    from swift.llm.arguments.commands.merge_lora import MergeLoraArguments as MergeLoraArguments
-    from swift.llm.arguments.commands.export import ExportArguments as ExportArguments
-    from swift.llm.arguments.commands.eval import EvalArguments as EvalArguments
     from swift.llm.arguments.commands.app_ui import AppUiArguments as AppUiArguments
     from swift.llm.arguments.commands.deploy import DeployArguments as DeployArguments
+    from swift.llm.arguments.commands.eval import EvalArguments as EvalArguments
+    from swift.llm.arguments.commands.export import ExportArguments as ExportArguments
+    from swift.llm.arguments.commands.infer import InferArguments as InferArguments
+    from swift.llm.arguments.commands.merge_lora import MergeLoraArguments as MergeLoraArguments
+    from swift.llm.arguments.commands.pt import PtArguments as PtArguments
+    from swift.llm.arguments.commands.rlhf import RlhfArguments as RlhfArguments
+    from swift.llm.arguments.commands.sft import SftArguments as SftArguments
     from swift.llm.arguments.commands.web_ui import WebUiArguments as WebUiArguments
 
 _MODULES = {

@@ -14,8 +14,8 @@ from swift.llm.arguments.tuner import SftTypeArguments
 
 @dataclass(frozen=True, kw_only=True)
 class InferArguments(
-    RunArguments, EngineArguments, StopArguments, GenerationArguments, AnswerArguments, QuantArguments, SftTypeArguments,
-    DataArguments, TemplateArguments, ModelArguments,
+    RunArguments, EngineArguments, StopArguments, GenerationArguments, AnswerArguments, QuantArguments,
+    SftTypeArguments, DataArguments, TemplateArguments, ModelArguments,
 ):  # fmt: skip
     """Arguments of `swift infer`: chat, or answers over a data set."""
 

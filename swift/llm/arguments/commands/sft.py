@@ -27,8 +27,9 @@ from swift.llm.arguments.tuner import (
 
 @dataclass(frozen=True, kw_only=True)
 class SftArguments(
-    RunArguments, TrainPushArguments, DistributedArguments, LoggingArguments, EvaluationArguments, GenerationArguments,
-    CheckpointArguments, OptimizerArguments, LoopArguments, QuantArguments, LowRankTrainingArguments, AdapterArguments,
-    LoraArguments, TunerArguments, TrainDataArguments, TrainTemplateArguments, TrainModelArguments, ModelArguments,
+    RunArguments, TrainPushArguments, DistributedArguments, LoggingArguments, EvaluationArguments,
+    GenerationArguments, CheckpointArguments, OptimizerArguments, LoopArguments, QuantArguments,
+    LowRankTrainingArguments, AdapterArguments, LoraArguments, TunerArguments, TrainDataArguments,
+    TrainTemplateArguments, TrainModelArguments, ModelArguments,
 ):  # fmt: skip
     """Arguments of `swift sft`: fine-tuning on instructions."""

@@ -1,0 +1,1 @@
+"""Chat formats by family; every module-level `TemplateRow` is one row."""

@@ -76,9 +76,7 @@ def prepare(
     return Prepared(packed, packed_val, DataReport(reports, ledger, first_rows, (note,)))
 
 
-def read_conversations(
-    plan: DataPlan, which: Literal["train", "val"] = "val"
-) -> Iterator[Conversation | Dropped]:
+def read_conversations(plan: DataPlan, which: Literal["train", "val"] = "val") -> Iterator[Conversation | Dropped]:
     """Give the rows that ``prepare`` would train or validate on, in file order, as conversations; answers are kept.
 
     A row without an answer is a conversation here, since answers are what inference makes.
@@ -125,32 +123,24 @@ def _parts(plan: DataPlan) -> list[_Part]:
 
     parts = []
     for texts, only_val in ((plan.dataset, False), (plan.val_dataset, True)):
-        sources = [
-            s for item in parse_items(texts) for s in locate(item, DATASET_MAPPING, use_hf=plan.use_hf)
-        ]
+        sources = [s for item in parse_items(texts) for s in locate(item, DATASET_MAPPING, use_hf=plan.use_hf)]
         for i, source in enumerate(sources):
             parts.append(_Part(source, only_val, f"{'val' if only_val else 'train'}{i}"))
     if not parts:
-        raise DataError(
-            "no data set is given. Name one with --dataset: a registered name, a hub id or a file."
-        )
+        raise DataError("no data set is given. Name one with --dataset: a registered name, a hub id or a file.")
     return parts
 
 
 def _draw(part: _Part, plan: DataPlan, num_rows: int) -> Draw:
     ratio = 0.0 if plan.val_dataset else plan.test_ratio
-    return draw(
-        num_rows, count=part.source.count, ratio=ratio, seed=plan.seed, name=part.salt, only_val=part.only_val
-    )
+    return draw(num_rows, count=part.source.count, ratio=ratio, seed=plan.seed, name=part.salt, only_val=part.only_val)
 
 
 def _load(part: _Part, plan: DataPlan, encoder: BatchEncoder, progress: bool) -> _Loaded:
     source = part.source
     row = source.row
     drawn_by = (
-        None
-        if source.count < 0
-        else [source.count, plan.test_ratio, bool(plan.val_dataset), plan.seed, part.salt]
+        None if source.count < 0 else [source.count, plan.test_ratio, bool(plan.val_dataset), plan.seed, part.salt]
     )
     key = address(
         files=source.fingerprint(),
@@ -169,9 +159,7 @@ def _load(part: _Part, plan: DataPlan, encoder: BatchEncoder, progress: bool) ->
             wanted = np.union1d(both.train, both.val)
         return _encode_source(part, plan, encoder, wanted, add, progress)
 
-    store, record = open_or_build(
-        cache_folder(plan.cache_dir), key, build, reuse=environ.DATASET_ENABLE_CACHE.read()
-    )
+    store, record = open_or_build(cache_folder(plan.cache_dir), key, build, reuse=environ.DATASET_ENABLE_CACHE.read())
     both = _draw(part, plan, record.num_rows)
     drawn = len(np.union1d(both.train, both.val))
     val_rows = set(both.val.tolist())
@@ -227,9 +215,7 @@ class _ChunkEncoder:
         ledger: list[LedgerLine] = []
 
         def lose(i: int, dropped: Dropped) -> None:
-            ledger.append(
-                LedgerLine(file, chunk.lines[i], chunk.first + i, "lost", dropped.reason, dropped.tokens)
-            )
+            ledger.append(LedgerLine(file, chunk.lines[i], chunk.first + i, "lost", dropped.reason, dropped.tokens))
 
         numbers, conversations = [], []
         for i in chosen:
@@ -245,9 +231,7 @@ class _ChunkEncoder:
         rows: list[int] = []
         samples: list[Encoded] = []
         split_rows = 0
-        for i, result in zip(
-            numbers, self.encoder.encode_batch(conversations) if conversations else [], strict=True
-        ):
+        for i, result in zip(numbers, self.encoder.encode_batch(conversations) if conversations else [], strict=True):
             if isinstance(result, Dropped):
                 lose(i, result)
                 continue
@@ -260,9 +244,7 @@ class _ChunkEncoder:
                 reason = f"{before:,} tokens, cut to {len(result):,}"
                 ledger.append(LedgerLine(file, chunk.lines[i], chunk.first + i, "cut", reason, before))
         ledger.sort(key=lambda line: line.row)
-        return _Encoded(
-            Columns.of(rows, samples) if samples else None, ledger, len(chunk.rows), split_rows, chunk.done
-        )
+        return _Encoded(Columns.of(rows, samples) if samples else None, ledger, len(chunk.rows), split_rows, chunk.done)
 
 
 def split_blocks(sample: Encoded, block: int) -> list[Encoded]:
@@ -296,9 +278,7 @@ def _encode_source(
     work = _ChunkEncoder(source, parser, encoder, block)
     ledger: list[LedgerLine] = []
     num_rows = split_rows = 0
-    with tqdm(
-        total=source.num_bytes, unit="B", unit_scale=True, desc=source.label, disable=not progress
-    ) as bar:
+    with tqdm(total=source.num_bytes, unit="B", unit_scale=True, desc=source.label, disable=not progress) as bar:
         for result in _in_order(work, _selected(source, wanted), plan.num_proc):
             if not num_rows:
                 _check_first(source, parser, result)
@@ -311,6 +291,7 @@ def _encode_source(
                 _judge_early(source, plan, result.ledger)
             bar.update(max(result.done - bar.n, 0))
             bar.set_postfix(rows=num_rows, refresh=False)
+        bar.update(max(source.num_bytes - bar.n, 0))  # readers count characters; bytes are more
     return Record(num_rows, split_rows, tuple(ledger))
 
 
@@ -343,9 +324,7 @@ def _check_first(source: Source, parser: RowParser, result: _Encoded) -> None:
 def _judge_early(source: Source, plan: DataPlan, lines: list[LedgerLine]) -> None:
     """Under the strict settings do not tokenise the rest of a source that has failed already."""
     named = [
-        LedgerLine(
-            str(source.files[int(line.source)]), line.line, line.row, line.action, line.reason, line.tokens
-        )
+        LedgerLine(str(source.files[int(line.source)]), line.line, line.row, line.action, line.reason, line.tokens)
         for line in lines
     ]
     judge(
@@ -381,15 +360,11 @@ def _executor(work: _ChunkEncoder, num_proc: int) -> tuple[Executor, int]:
         # The tokenizer's threads do not survive a fork: each process encodes on one core.
         environ.export("TOKENIZERS_PARALLELISM", "false")
         context = multiprocessing.get_context("fork")
-        return ProcessPoolExecutor(
-            num_proc, mp_context=context, initializer=_adopt, initargs=(work,)
-        ), num_proc + 2
+        return ProcessPoolExecutor(num_proc, mp_context=context, initializer=_adopt, initargs=(work,)), num_proc + 2
     return ThreadPoolExecutor(2, thread_name_prefix="encode"), 3
 
 
-_adopted: list[
-    _ChunkEncoder
-] = []  # in a worker process: its chunk encoder, inherited through the fork, never pickled
+_adopted: list[_ChunkEncoder] = []  # in a worker process: its chunk encoder, inherited through the fork, never pickled
 
 
 def _adopt(work: _ChunkEncoder) -> None:

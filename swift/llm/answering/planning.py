@@ -1,0 +1,103 @@
+"""Arguments to the plans of infer and merge-lora: read the checkpoint, lay its settings under what was given, resolve."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from swift.llm.catalog.registries import MODEL_MAPPING, TEMPLATE_MAPPING, TUNER_MAPPING
+from swift.llm.catalog.rows import ModelRow
+from swift.llm.plan.checkpoint import InferFacts
+from swift.llm.plan.facts import CheckpointFacts, gather_checkpoint, gather_machine
+from swift.llm.plan.find import find_model, inherit, register_rows
+from swift.llm.plan.infer import resolve_infer
+from swift.llm.plan.merge import resolve_merge
+from swift.llm.plan.plans import InferPlan, MergePlan
+from swift.utils.errors import CheckpointError, ModelError, PlanError
+from swift.utils.files import read_json
+from swift.utils.manifest import newest_valid_checkpoint
+
+__all__ = ["make_infer_plan", "make_merge_plan"]
+
+
+def make_infer_plan(args: Any, sources: Mapping[str, str]) -> InferPlan:
+    """The plan of one inference run; loads no weights. Raises PlanError with every conflict at once, CheckpointError."""
+    args, sources, facts, row, why = _gather(args, sources)
+    return resolve_infer(args, sources, facts, row, why, templates=TEMPLATE_MAPPING, tuners=TUNER_MAPPING)
+
+
+def make_merge_plan(args: Any, sources: Mapping[str, str]) -> MergePlan:
+    """The plan of one merge; loads no weights. Raises PlanError with every conflict at once, CheckpointError."""
+    if args.ckpt_dir is None:
+        raise PlanError(["--ckpt_dir: which adapter to merge was not given. Give the checkpoint-<step> folder of a LoRA run."])
+    args, sources, facts, row, why = _gather(args, sources)
+    return resolve_merge(args, sources, facts, row, why, templates=TEMPLATE_MAPPING, tuners=TUNER_MAPPING)
+
+
+def _gather(args: Any, sources: Mapping[str, str]) -> tuple[Any, Mapping[str, str], InferFacts, ModelRow, str]:
+    """Look at the world; returns the arguments with the checkpoint's settings laid under them, too."""
+    checkpoint = _find_checkpoint(args)
+    if checkpoint is not None:
+        args, sources = _take_over(args, sources, checkpoint)
+    register_rows(args)
+    try:
+        model, row, why = find_model(args, sources)
+    except ModelError as error:
+        if checkpoint is None or checkpoint.kind == "full" or "model_id_or_path" in sources:
+            raise
+        raise ModelError(f"the base of {checkpoint.path} is not where it was: {error} Give --model_id_or_path.") from None
+    config = Path(checkpoint.path) / "generation_config.json" if checkpoint is not None else None
+    facts = InferFacts(
+        machine=gather_machine(),
+        model=model,
+        checkpoint=checkpoint,
+        checkpoint_generation_config=read_json(config) if config is not None and config.is_file() else None,
+        stamp=time.strftime("%Y%m%d-%H%M%S"),
+    )
+    return args, sources, facts, row, why
+
+
+def _find_checkpoint(args: Any) -> CheckpointFacts | None:
+    """The checkpoint of --ckpt_dir, or whole weights of ours given as --model_id_or_path: they know their template."""
+    folder = args.ckpt_dir
+    if folder is None and args.model_id_or_path is not None:
+        given = Path(args.model_id_or_path).expanduser()
+        if (given / "adapter_config.json").is_file():
+            raise PlanError(
+                [f"--model_id_or_path {given}: holds an adapter, not a model. Give it as --ckpt_dir {given}; its base is found"
+                 " from what it records."]
+            )  # fmt: skip
+        if (given / "sft_args.json").is_file() and (given / "config.json").is_file():
+            folder = given
+    if folder is None:
+        return None
+    facts = gather_checkpoint(Path(folder).expanduser())
+    if facts.problems:
+        other = newest_valid_checkpoint(Path(facts.path).parent)
+        hint = f" {other} is whole." if other is not None else ""
+        raise CheckpointError(f"--ckpt_dir {facts.path}: is damaged: {'; '.join(facts.problems[:3])}.{hint}")
+    return facts
+
+
+def _take_over(args: Any, sources: Mapping[str, str], checkpoint: CheckpointFacts) -> tuple[Any, Mapping[str, str]]:
+    """Model, template and tuner settings of the checkpoint, under those that were given."""
+    name = f"checkpoint {Path(checkpoint.path).name}"
+    told = dict(sources)
+    if args.load_args_from_ckpt_dir and checkpoint.sft_args is not None:
+        args, told = inherit(args, sources, Path(checkpoint.path), only_model=True)
+        recorded = (checkpoint.plan or {}).get("model", {}).get("model_type")
+        # What the run decided on, where it was not said: matching anew could find several rows.
+        if args.model_type is None and recorded in MODEL_MAPPING:
+            args, told["model_type"] = replace(args, model_type=recorded), name
+    if checkpoint.kind == "full":
+        given = args.model_id_or_path if "model_id_or_path" in sources else None
+        if given is not None and Path(given).expanduser().resolve() != Path(checkpoint.path).resolve():
+            raise PlanError([f"--model_id_or_path {given}: --ckpt_dir holds whole weights and needs no base. Leave one out."])
+        return replace(args, model_id_or_path=checkpoint.path), {**told, "model_id_or_path": told.get("model_id_or_path", name)}
+    base = (checkpoint.adapter_config or {}).get("base_model_name_or_path")
+    if args.model_type is None and args.model_id_or_path is None and base:
+        args, told["model_id_or_path"] = replace(args, model_id_or_path=base), f"adapter_config.json of {name}"
+    return args, told

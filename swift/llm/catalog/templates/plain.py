@@ -1,0 +1,31 @@
+"""Formats without control tokens: text to continue, and a plain dialogue for base models."""
+
+from swift.llm.catalog.rows import TemplateRow
+
+GENERATION = TemplateRow(
+    name="default-generation",
+    prefix="{auto_bos}",
+    system="{content}\n\n",
+    generation_only=True,
+    note="Continues a text; no chat markers. A system text stands in front of it, with an empty line between.",
+)
+
+GENERATION_BOS = TemplateRow(
+    name="default-generation-bos",
+    prefix="{bos}",
+    system="{content}\n\n",
+    generation_only=True,
+    note="Continues a text that begins with bos. A system text stands in front of it, with an empty line between.",
+)
+
+DEFAULT = TemplateRow(
+    name="default",
+    prefix="{auto_bos}",
+    system="{content}\n\n",
+    default_system="You are a helpful assistant.",
+    user="### Human:\n{content}\n\n",
+    assistant_open="### Assistant:\n",
+    between="\n\n",
+    end="",
+    note="Every answer ends with the eos token, so that a model learns to stop in every turn.",
+)

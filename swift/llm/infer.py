@@ -1,0 +1,89 @@
+"""``swift infer``: chat with a model in the terminal, or let it answer the rows of a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swift.llm.answering.planning import make_infer_plan
+from swift.llm.arguments.commands import InferArguments
+from swift.llm.arguments.given import given_in_python
+from swift.llm.plan.explain import explain
+from swift.llm.plan.infer import sampling_of
+
+if TYPE_CHECKING:
+    from swift.llm.answering.rows import RowsResult
+    from swift.llm.plan.plans import InferPlan
+
+SHOWN_PROMPTS = 3
+
+
+def make_plan(args: InferArguments, sources: Mapping[str, str] | None = None) -> InferPlan:
+    """The frozen plan of these arguments; loads no weights. Raises PlanError with every conflict at once."""
+    return make_infer_plan(args, given_in_python(args) if sources is None else sources)
+
+
+def run(plan: InferPlan) -> RowsResult | None:
+    """Answer the plan's rows and return what came out; without rows chat in the terminal and return None."""
+    from swift.llm.answering.rows import answer_rows, read_rows
+    from swift.llm.answering.service import open_service
+    from swift.llm.answering.terminal import Chat, open_reader
+
+    sampling = sampling_of(plan.generate, {})
+    if plan.data is not None:
+        rows = read_rows(plan.data, plan.show_dataset_sample)  # before the weights: a wrong path is told at once
+        with open_service(plan) as service:
+            result = answer_rows(plan, rows, service, sampling)
+        print("\n".join(result.lines()), flush=True)
+        return result
+    reader = open_reader()
+    result_path = Path(plan.result_path) if plan.result_path is not None else None
+    with open_service(plan) as service:
+        chat = Chat(service, sampling, reader, stream=plan.stream, result_path=result_path)
+        chat.run()
+    if result_path is not None and chat.num_answers:
+        print(f"the conversation: {result_path}", flush=True)
+    return None
+
+
+def show(plan: InferPlan) -> None:
+    """Print the plan, and of a data set the number of rows and the first prompts; no weight is loaded."""
+    print(explain(plan), flush=True)
+    if plan.data is None:
+        return
+    from swift.llm.answering.rows import read_rows
+    from swift.llm.answering.service import open_text
+
+    rows = read_rows(plan.data, plan.show_dataset_sample)
+    tokenizer, template = open_text(plan)
+    print(f"\ndata\n  {len(rows.questions):,} rows to answer, {len(rows.lost):,} lost")
+    for line in rows.lost[:SHOWN_PROMPTS]:
+        print(f"  lost: {line}")
+    print("first prompts")
+    for question in rows.questions[:SHOWN_PROMPTS]:
+        ids = template.encode_prompt(question.conversation)
+        print(f"  ({len(ids):,} tokens) {tokenizer.decode(ids)!r}")
+
+
+def infer_main(args: InferArguments) -> RowsResult | InferPlan | None:
+    """Infer with arguments built in Python: the same as ``swift infer`` with them as flags.
+
+    Returns the answers, None after a chat, or the plan with ``dry_run=True``. Raises SwiftError where the command line
+    would show a message.
+    """
+    return _infer(args, given_in_python(args))
+
+
+def main(parsed: Any) -> int:
+    """Run the command; 1 if there were rows and none could be answered."""
+    result = _infer(parsed.args, parsed.sources)
+    return 1 if getattr(result, "rows", None) == () else 0
+
+
+def _infer(args: InferArguments, sources: Mapping[str, str]) -> RowsResult | InferPlan | None:
+    plan = make_plan(args, sources)
+    if args.dry_run:
+        show(plan)
+        return plan
+    return run(plan)

@@ -1,0 +1,37 @@
+"""What merged weights were made from, as hashes that tell another base or adapter apart. Knows no tensor."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+__all__ = ["MERGE_FILE", "describe_origin"]
+
+MERGE_FILE = "merge.json"
+_SAMPLE = 1 << 20  # bytes
+
+
+def describe_origin(checkpoint: Path, base: Path, dtype: str) -> dict[str, Any]:
+    """``adapter``, ``base`` and ``dtype`` of a merge. The adapter is hashed whole; of the base's weight files, names,
+    sizes and three samples of a MiB each, since reading tens of gigabytes to compare would cost more than the merge.
+    """
+    digest = hashlib.sha256()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        digest.update(name.encode())
+        path = checkpoint / name
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return {"adapter": digest.hexdigest(), "base": _sampled(base), "dtype": dtype}
+
+
+def _sampled(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin"), folder / "config.json"]):
+        size = path.stat().st_size
+        digest.update(f"{path.name}\0{size}\0".encode())
+        with open(path, "rb") as file:
+            for start in (0, max(size // 2 - _SAMPLE // 2, 0), max(size - _SAMPLE, 0)):
+                file.seek(start)
+                digest.update(file.read(_SAMPLE))
+    return digest.hexdigest()

@@ -1,0 +1,140 @@
+"""Weights, template and tuner of a model that is to answer: what its checkpoint was trained with, unless something else was
+given. Pure decisions, shared by the resolvers of infer and merge-lora.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from swift.kernels.support import supports_varlen
+from swift.llm.arguments.quant import QuantArguments
+from swift.llm.catalog.rows import ModelRow, TunerRow
+from swift.llm.plan.facts import CheckpointFacts, MachineFacts, ModelFacts
+from swift.llm.plan.model import resolve_attention, resolve_dtype, resolve_model, resolve_template
+from swift.llm.plan.plans import Dtype, ModelPlan, TemplatePlan, TrainPlan, TunerPlan
+from swift.llm.plan.problems import Problems, Reasons
+from swift.llm.plan.store import from_json
+
+__all__ = ["InferFacts", "recorded_run", "resolve_weights", "stored_dtype", "was_given"]
+
+TEMPLATE_FIELDS = {
+    "template_type": "template_type", "system": "system", "tools_prompt": "tools_prompt", "date": "template_date",
+    "enable_thinking": "enable_thinking", "permissive_special_tokens": "permissive_special_tokens",
+}  # fmt: skip
+"""Field of TemplatePlan → argument: what a checkpoint was trained with holds unless the argument was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferFacts:
+    """What the resolver needs to know of the world. ``stamp`` names the result file (YYYYmmdd-HHMMSS)."""
+
+    machine: MachineFacts
+    model: ModelFacts
+    checkpoint: CheckpointFacts | None = None
+    checkpoint_generation_config: Mapping[str, Any] | None = None
+    stamp: str = ""
+
+
+def recorded_run(checkpoint: CheckpointFacts | None) -> TrainPlan | None:
+    """The training plan that a checkpoint carries. Raises CheckpointError for one of another version."""
+    if checkpoint is None or checkpoint.plan is None:
+        return None
+    return from_json(checkpoint.plan, TrainPlan, str(Path(checkpoint.path) / "plan.json"))
+
+
+def resolve_weights(
+    args: Any,
+    facts: InferFacts,
+    row: ModelRow,
+    templates: Mapping[str, Any],
+    tuners: Mapping[str, TunerRow],
+    reasons: Reasons,
+    problems: Problems,
+) -> tuple[ModelPlan, TemplatePlan, TunerPlan | None]:
+    """Model, template and (for an adapter) tuner: what the checkpoint was trained with, unless something else was given."""
+    recorded = recorded_run(facts.checkpoint) if args.load_args_from_ckpt_dir else None
+    where = f"checkpoint {Path(facts.checkpoint.path).name}" if facts.checkpoint else ""
+    if facts.checkpoint is not None:
+        reasons.note("model.path", where if facts.checkpoint.kind == "full" else f"the base of {where}")
+    _refuse_quantization(reasons.sources, problems)
+    flat = supports_varlen(facts.model.model_config)
+    model = resolve_model(
+        # The checkpoint's scaling is taken as it was decided then, below; it is not decided anew without max_length.
+        replace(args, rope_scaling=args.rope_scaling if was_given("rope_scaling", reasons) else None),
+        facts.model,
+        facts.machine,
+        row,
+        dtype=resolve_dtype(args, facts.model, facts.machine, row, reasons, problems),
+        attention=resolve_attention(args, facts.model, facts.machine, flat=flat, reasons=reasons, problems=problems),
+        reasons=reasons,
+        problems=problems,
+    )
+    truncation = args.truncation_strategy
+    if truncation == "split":
+        problems.add("--truncation_strategy split: a prompt cannot be split. Use delete or truncation_left.")
+    template = resolve_template(
+        args, facts.model, row, templates, truncation=truncation, reasons=reasons, problems=problems
+    )
+    if recorded is not None:
+        kept = {
+            field: getattr(recorded.template, field)
+            for field, argument in TEMPLATE_FIELDS.items()
+            if not was_given(argument, reasons)
+        }
+        for field in kept:
+            reasons.note(f"template.{field}", where)
+        template = replace(template, **kept)
+        if recorded.model.rope_scaling and not was_given("rope_scaling", reasons):
+            model = replace(model, rope_scaling=recorded.model.rope_scaling)
+            reasons.note("model.rope_scaling", where)
+    return model, template, _resolve_tuner(args, facts, recorded, tuners, where, reasons, problems)
+
+
+def was_given(argument: str, reasons: Reasons) -> bool:
+    """Whether somebody said it now: on the command line, in a file or in Python; not the checkpoint."""
+    return not reasons.sources.get(argument, "checkpoint").startswith("checkpoint")
+
+
+def _resolve_tuner(
+    args: Any,
+    facts: InferFacts,
+    recorded: TrainPlan | None,
+    tuners: Mapping[str, TunerRow],
+    where: str,
+    reasons: Reasons,
+    problems: Problems,
+) -> TunerPlan | None:
+    if facts.checkpoint is None or facts.checkpoint.kind != "adapter":
+        if was_given("sft_type", reasons) and args.sft_type != "full" and facts.checkpoint is None:
+            problems.add(f"--sft_type {args.sft_type}: there is no --ckpt_dir with such an adapter. Leave one out or give both.")
+        return None
+    tuner = recorded.tuner if recorded is not None else None
+    if tuner is None:
+        name = str((facts.checkpoint.adapter_config or {}).get("peft_type", args.sft_type)).lower()
+        if name not in tuners or tuners[name].tuner is None:
+            problems.add(f"--ckpt_dir {facts.checkpoint.path}: an adapter of kind {name}, which is not in this version.")
+            return None
+        tuner = TunerPlan(sft_type=name, code=tuners[name].tuner)
+        reasons.note("tuner.sft_type", "adapter_config.json of the checkpoint")
+    else:
+        reasons.note("tuner.sft_type", where)
+    if was_given("sft_type", reasons) and args.sft_type != tuner.sft_type:
+        problems.add(f"--sft_type {args.sft_type}: the checkpoint was tuned with {tuner.sft_type}. Leave it out.")
+    return tuner
+
+
+def stored_dtype(facts: InferFacts) -> Dtype:
+    """The dtype that the base is stored in: what a merge keeps, since the adapter's sum fits no other one better."""
+    stored = facts.model.weight_dtype
+    return stored if stored in ("fp32", "fp16", "bf16") else "fp32"  # type: ignore[return-value]
+
+
+def _refuse_quantization(sources: Mapping[str, str], problems: Problems) -> None:
+    told = {"quantization_bit", "quant_method", "hqq_dynamic_config_path"}  # resolve_model names these
+    for field in fields(QuantArguments):
+        given = not sources.get(field.name, "checkpoint").startswith("checkpoint")
+        if given and field.name not in told:
+            problems.add(f"--{field.name}: quantising at load time is not in this version. Leave it out.")

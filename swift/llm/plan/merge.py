@@ -1,0 +1,88 @@
+"""What a merge does: which adapter into which base, in which dtype, where to. Pure decisions with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from swift.llm.arguments.answer import AnswerArguments, EngineArguments
+from swift.llm.arguments.data import DataArguments
+from swift.llm.arguments.generate import GenerationArguments, StopArguments
+from swift.llm.catalog.rows import ModelRow, TunerRow
+from swift.llm.plan.checkpoint import InferFacts, resolve_weights, stored_dtype, was_given
+from swift.llm.plan.plans import MergePlan, ModelPlan, TemplatePlan, TunerPlan
+from swift.llm.plan.problems import Problems, Reasons
+
+__all__ = ["merge_of", "resolve_merge"]
+
+USED = {"ckpt_dir", "load_args_from_ckpt_dir", "merge_device_map", "save_safetensors", "custom_dataset_info", "merge_lora"}
+
+
+def resolve_merge(
+    args: Any,
+    sources: Mapping[str, str],
+    facts: InferFacts,
+    row: ModelRow,
+    row_reason: str,
+    *,
+    templates: Mapping[str, Any],
+    tuners: Mapping[str, TunerRow],
+) -> MergePlan:
+    """The plan of ``swift merge-lora``. Raises PlanError with every conflict at once."""
+    problems, reasons = Problems(), Reasons(sources)
+    reasons.note("model.model_type", row_reason)
+    for group in (AnswerArguments, EngineArguments, DataArguments, GenerationArguments, StopArguments):
+        for field in fields(group):
+            if field.name not in USED and was_given(field.name, reasons):
+                problems.add(f"--{field.name}: merging answers nothing, so it has no effect here. Leave it out.")
+    if facts.checkpoint is None or facts.checkpoint.kind != "adapter":
+        given = "is not given" if facts.checkpoint is None else f"{facts.checkpoint.path}: holds whole weights"
+        problems.add(f"--ckpt_dir {given}: give the checkpoint-<step> folder of a LoRA run.")
+    # fp16 is a storage format here: whether the machine computes well in it does not matter.
+    asked = args if args.dtype != "fp16" else replace(args, dtype="AUTO")
+    model, template, tuner = resolve_weights(asked, facts, row, templates, tuners, reasons, problems)
+    device = reasons.decide(
+        "model.device_map", "merge_device_map", args.merge_device_map, "auto" if facts.machine.gpus else "cpu",
+        "merging is the whole job" if facts.machine.gpus else "no GPU on this machine",
+    )  # fmt: skip
+    problems.stop_if_any()
+    assert tuner is not None  # an adapter's checkpoint has one, or there was a problem
+    plan = merge_of(args, facts, model, template, tuner, device=device, replaces=True)
+    if was_given("dtype", reasons) and args.dtype != "AUTO":
+        plan = replace(plan, model=replace(plan.model, dtype=reasons.take("model.dtype", "dtype", args.dtype)))
+    else:
+        reasons.note("model.dtype", "the dtype that the base is stored in")
+    reasons.note("target", "beside the checkpoint")
+    reasons.take("safetensors", "save_safetensors", args.save_safetensors)
+    return replace(plan, reasons=dict(reasons.by_field))
+
+
+def merge_of(
+    args: Any,
+    facts: InferFacts,
+    model: ModelPlan,
+    template: TemplatePlan,
+    tuner: TunerPlan,
+    *,
+    device: str,
+    replaces: bool,
+) -> MergePlan:
+    """The merge of the checkpoint's adapter into its base, beside the checkpoint, on ``device`` (``auto``: all there are)."""
+    assert facts.checkpoint is not None
+    checkpoint = Path(facts.checkpoint.path)
+    return MergePlan(
+        command="merge-lora",
+        model=replace(
+            model, dtype=stored_dtype(facts), device="cpu", device_map=None if device == "cpu" else device, max_memory=()
+        ),
+        template=template,
+        checkpoint=str(checkpoint),
+        tuner=tuner,
+        target=str(checkpoint.with_name(checkpoint.name + "-merged")),
+        safetensors=args.save_safetensors,
+        replace=replaces,
+        use_hf=bool(args.use_hf),
+        register_path=args.custom_register_path,
+    )

@@ -1,0 +1,223 @@
+"""`Template`: one chat format for one tokenizer, used by training, inference, serving and the pages. No state between calls."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, replace
+from typing import Any
+
+from swift.llm.catalog.rows import TemplateRow
+from swift.llm.core import Conversation, Dropped, Encoded, Message, Segment
+from swift.llm.plan.plans import TemplatePlan
+from swift.llm.template.behaviours import THINKING, split_reasoning
+from swift.llm.template.chat_template import ChatTemplate
+from swift.llm.template.encode import Encoder, Tokens
+from swift.llm.template.render import CUT, PLAIN, Atom, RowRenderer
+from swift.llm.template.tools import TOOL_FORMATS, Refused
+from swift.llm.template.weights import load_weights
+from swift.llm.tokenizer import TextTokenizer
+from swift.utils.errors import DataError, ModelError
+
+# Rows in one call of the tokenizer: while its threads work on one chunk, Python cuts the next and puts the last together.
+CHUNK = 512
+# Raise this when the same row, tokenizer and arguments begin to give other ids: it is part of the cache key.
+VERSION = 1
+
+
+class Template:
+    """A row of the catalog, or (row None) the tokenizer's own chat template, applied to conversations.
+
+    ``stop_ids`` and ``stop_strings`` end generation; ``notes`` tells what a person should know about its mask.
+    Raises ModelError where there is neither a row nor a chat template.
+    """
+
+    def __init__(self, row: TemplateRow | None, tokenizer: TextTokenizer, plan: TemplatePlan) -> None:
+        self.row = row
+        self.plan = plan
+        self._renderer: RowRenderer | ChatTemplate
+        if row is not None:
+            self._renderer = RowRenderer(row, tokenizer, plan, load_weights(plan.loss_scale))
+        elif tokenizer.chat_template is None:
+            raise ModelError(
+                "The tokenizer has no chat template. Choose one with --template_type (swift list templates); "
+                "for a base model 'default-generation' continues plain text."
+            )
+        else:
+            self._renderer = ChatTemplate(tokenizer.chat_template, tokenizer, plan)
+        self.tokenizer = self._renderer.tokenizer
+        self._encoder = Encoder(self.tokenizer, plan.permissive_special_tokens)
+        self.stop_ids, self.stop_strings = self._stops()
+
+    @property
+    def name(self) -> str:
+        """The row's name, or what stands for the tokenizer's own template."""
+        return "chat_template" if self.row is None else self.row.name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where texts or masks differ from what one may expect, as seen so far."""
+        if isinstance(self._renderer, ChatTemplate):
+            return tuple(self._renderer.notes)
+        return (self._renderer.row.note,) if self._renderer.row.note else ()
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 (hex) over all that decides about ids and mask: row or chat template, tokenizer, plan."""
+        settings = asdict(self.plan)
+        settings.pop("template_type")
+        source: Any = self.tokenizer.chat_template if self.row is None else asdict(self.row)
+        text = json.dumps([VERSION, source, self.tokenizer.fingerprint, settings], ensure_ascii=False, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def render(self, conversation: Conversation, generate: bool = False) -> list[Segment]:
+        """The pieces of text, for people to look at. Raises DataError where the format cannot express the conversation."""
+        segments: list[Segment] = []
+        cut = False
+        for text, id_, trained, weight in self._atoms(conversation, generate):
+            if id_ == CUT[1]:
+                cut = True
+            elif text or cut:
+                segments.append(Segment(text, trained, id_ != PLAIN, cut, weight))
+                cut = False
+        return segments
+
+    def encode_prompt(self, conversation: Conversation) -> list[int]:
+        """The ids that generation starts from; a last assistant message is continued.
+
+        Raises DataError where the format cannot express the conversation.
+        """
+        tokens = self._encoder.encode([self._atoms(conversation, generate=True)])
+        return tokens.ids.tolist()
+
+    def encode(self, conversation: Conversation) -> Encoded | Dropped:
+        """One sample of training. For many, `encode_batch` is several times as fast."""
+        return self.encode_batch([conversation])[0]
+
+    def encode_batch(self, conversations: Sequence[Conversation]) -> list[Encoded | Dropped]:
+        """Samples of training, one result for each conversation, in order.
+
+        The plan's limit applies: a longer row is dropped, or keeps its last ``max_length`` tokens, or (``split``) stays
+        long for the caller to split. A row without a trained token is dropped.
+        """
+        out: list[Encoded | Dropped] = []
+        for rows, tokens in self._chunks(conversations):
+            out += self._samples(rows, tokens)
+        return out
+
+    def parse(self, text: str) -> Message:
+        """An answer's text as a message: reasoning and tool calls taken out of it."""
+        reasoning: str | None = None
+        content = text
+        thinking = self.row is None or any(name in THINKING for name in self.row.behaviours)
+        if thinking and "</think>" in text:
+            found, content = split_reasoning(Message("assistant", text))
+            reasoning = found or None
+        if isinstance(self._renderer, RowRenderer):
+            formats = [self._renderer.tool_format] if self._renderer.tool_format is not None else []
+        else:
+            formats = list(_own_formats(self._renderer.text))
+        for tool_format in formats:
+            rest, calls = tool_format.parse(content)
+            if calls:
+                return Message("assistant", rest, reasoning=reasoning, tool_calls=calls)
+        return Message("assistant", content, reasoning=reasoning)
+
+    def _atoms(self, conversation: Conversation, generate: bool) -> list[Atom]:
+        try:
+            return self._renderer.atoms(conversation, generate)
+        except Refused as refused:
+            where = f" ({conversation.place})" if conversation.place is not None else ""
+            raise DataError(f"This conversation does not fit the template {self.name!r}{where}: {refused}.") from None
+
+    def _chunks(self, conversations: Sequence[Conversation]) -> Iterator[tuple[list[Conversation | Dropped], Tokens]]:
+        """Rows and tokens, chunk after chunk; the tokenizer works one chunk ahead, outside the interpreter's lock."""
+        encoder = self._encoder
+        if len(conversations) <= CHUNK:
+            rows, atoms = self._walked(conversations)
+            yield rows, encoder.encode(atoms)
+            return
+        with ThreadPoolExecutor(max_workers=1) as executor:
+            waiting: tuple[list[Conversation | Dropped], Any, Future[Any]] | None = None
+            for start in range(0, len(conversations), CHUNK):
+                rows, atoms = self._walked(conversations[start : start + CHUNK])
+                planned, anew, on = encoder.plan(atoms)
+                future = executor.submit(encoder.look_up, anew, on)
+                if waiting is not None:
+                    yield waiting[0], encoder.assemble(waiting[1], waiting[2].result())
+                waiting = (rows, planned, future)
+            if waiting is not None:
+                yield waiting[0], encoder.assemble(waiting[1], waiting[2].result())
+
+    def _walked(self, conversations: Sequence[Conversation]) -> tuple[list[Conversation | Dropped], list[list[Atom]]]:
+        rows: list[Conversation | Dropped] = []
+        atoms: list[list[Atom]] = []
+        for conversation in conversations:
+            try:
+                atoms.append(self._renderer.atoms(conversation))
+                rows.append(conversation)
+            except Refused as refused:
+                rows.append(Dropped(str(refused), conversation.place))
+        return rows, atoms
+
+    def _samples(self, rows: list[Conversation | Dropped], tokens: Tokens) -> Iterator[Encoded | Dropped]:
+        number = 0
+        limit = self.plan.max_length
+        for row in rows:
+            if isinstance(row, Dropped):
+                yield row
+                continue
+            start, end = tokens.starts[number], tokens.starts[number + 1]
+            number += 1
+            length, cut = end - start, 0
+            if limit is not None and length > limit and self.plan.truncation != "split":
+                if self.plan.truncation == "delete":
+                    yield Dropped(f"{length:,} tokens, limit {limit:,}", row.place, length)
+                    continue
+                cut = length - limit
+                start = end - limit
+                tokens.trained[start] = False
+            trained = tokens.trained[start:end]
+            if not trained.any():
+                after = f" in the last {limit:,} of {length:,} tokens" if cut else ""
+                yield Dropped(f"no trained token{after}", row.place, length)
+                continue
+            scale = None
+            if tokens.weights is not None and (tokens.weights[start:end] != 1.0).any():
+                scale = tokens.weights[start:end]
+            yield Encoded(tokens.ids[start:end], trained, scale, cut)
+
+    def _stops(self) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Ids and strings that end an answer: the row's close and stops, and the tokenizer's eos."""
+        special = self.tokenizer.special_tokens
+        ids: dict[int, None] = {}
+        strings: dict[str, None] = {}
+        if isinstance(self._renderer, RowRenderer):
+            close = self._renderer.close_tokens()
+            ids.update(dict.fromkeys(close))
+            texts = list(self._renderer.row.stop)
+            if not close:
+                texts.append(self._renderer.close_text())
+        else:
+            texts = []
+        for text in texts:
+            if text in special:
+                ids[special[text]] = None
+            elif text:
+                strings[text] = None
+        if self.tokenizer.eos_token_id is not None:
+            ids[self.tokenizer.eos_token_id] = None
+        return tuple(ids), tuple(strings)
+
+    def with_plan(self, **changes: Any) -> Template:
+        """The same template under a changed plan (another system text, say)."""
+        return Template(self.row, self.tokenizer, replace(self.plan, **changes))
+
+
+def _own_formats(text: str) -> Iterator[Any]:
+    """The tool formats that a chat template's text shows signs of."""
+    for sign, name in (("<tool_call>", "hermes"), ("[TOOL_CALLS]", "mistral"), ('"parameters": ', "llama3_1")):
+        if sign in text:
+            yield TOOL_FORMATS[name]

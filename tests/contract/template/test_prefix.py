@@ -1,0 +1,102 @@
+"""What inference encodes is, token for token, a prefix of what training encodes: all rows, all tokenizers, nasty texts."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from swift.llm.catalog.registries import TEMPLATE_MAPPING
+from swift.llm.core import Conversation, Encoded, Message
+
+TOKENIZERS = (
+    "bge-small",
+    "deepseek-coder-instruct",
+    "gpt2",
+    "llama-2-chat",
+    "llama-3.1-instruct",
+    "mistral-v3",
+    "phi-3.5-mini-instruct",
+    "qwen3",
+)
+TEXTS = (
+    "Hello",
+    "",
+    " ",
+    "\n",
+    "\n\n  leading and trailing \n ",
+    "  two spaces",
+    "\u0301combining first, e\u0301 and é",
+    "😀👨\u200d👩\u200d👧🏳️\u200d🌈",
+    "<|im_end|> </s> <|eot_id|> [/INST] <end_of_turn> <|end|> <|EOT|> <s> [SEP] <|endoftext|>",
+    "<think>\nhm\n</think>\n\nso",
+    "\tdef f(x):\n\t\treturn x\r\n",
+    "你好，世界",
+    "1234567890",
+    "'s and 'll",
+    "\xa0nbsp\u3000wide",
+    "] [INST",
+    "\U000f0000\U000f0001",
+)
+# Formats whose prompts end with text that an answer in an earlier turn does not have: only the last turn can be compared.
+ONLY_LAST = ("qwen3", "qwen3_thinking", "qwq_32b", "deepseek_r1")
+
+
+def conversations(seed: int, rounds: int) -> list[Conversation]:
+    chooser = random.Random(seed)
+    out = [Conversation((Message("user", "Hi"), Message("assistant", text))) for text in TEXTS]
+    out += [Conversation((Message("user", text), Message("assistant", "Yes"))) for text in TEXTS]
+    for _ in range(rounds):
+        turns = [Message("system", chooser.choice(TEXTS))] if chooser.random() < 0.5 else []
+        for _ in range(chooser.randint(1, 4)):
+            turns += [Message("user", chooser.choice(TEXTS)), Message("assistant", chooser.choice(TEXTS))]
+        out.append(Conversation(tuple(turns)))
+    return out
+
+
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_a_prompt_is_a_prefix_of_its_sample(material: Any, name: str) -> None:
+    for row in TEMPLATE_MAPPING:
+        template = material.template(name, row)
+        alternatives = [{}, {"enable_thinking": False}] if row == "qwen3" else [{}]
+        for plan in alternatives:
+            template = material.template(name, row, **plan)
+            check(template, row, conversations(seed=7, rounds=12), last_only=row in ONLY_LAST)
+
+
+@pytest.mark.parametrize("name", ["llama-2-chat", "llama-3.1-instruct", "phi-3.5-mini-instruct", "deepseek-coder-instruct"])
+def test_so_it_is_with_the_tokenizers_own_template(material: Any, name: str) -> None:
+    check(material.template(name, None), "own", conversations(seed=3, rounds=12), last_only=False)
+
+
+def check(template: Any, row: str, samples: list[Conversation], last_only: bool) -> None:
+    for conversation, sample in zip(samples, template.encode_batch(samples), strict=True):
+        if not isinstance(sample, Encoded):
+            assert sample.reason.startswith("no trained token"), (row, sample.reason)  # an empty answer without a close
+            continue
+        ids = sample.input_ids.tolist()
+        for number, message in enumerate(conversation.messages):
+            if message.role != "assistant" or (last_only and number + 1 < len(conversation.messages)):
+                continue
+            if template.row is not None and "system_in_last_user" in template.row.behaviours:
+                # The system text moves with the last user turn: only the last prompt is a beginning of the whole.
+                if number + 1 < len(conversation.messages) and conversation.messages[0].role == "system":
+                    continue
+            prompt = template.encode_prompt(Conversation(conversation.messages[:number]))
+            assert ids[: len(prompt)] == prompt, (row, conversation.messages)
+            assert not sample.trained[: len(prompt)].all() or not prompt
+            close = sample.trained[len(prompt) :]
+            if template.tokenizer.eos_token is not None and prompt:  # else an empty answer may have no token at all
+                assert close[0], (row, conversation.messages)
+
+
+def test_one_by_one_or_in_bulk_the_ids_are_the_same(material: Any) -> None:
+    template = material.template("qwen3", "qwen2_5")
+    samples = conversations(seed=5, rounds=1100)
+    bulk = template.encode_batch(samples)
+    assert len(bulk) == len(samples)
+    for conversation, sample in list(zip(samples, bulk, strict=True))[::97]:
+        alone = template.encode(conversation)
+        assert alone.input_ids.tolist() == sample.input_ids.tolist()
+        assert alone.trained.tolist() == sample.trained.tolist()

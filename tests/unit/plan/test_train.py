@@ -1,0 +1,236 @@
+"""Arguments and facts to a plan: the defaults that depend on something, the conflicts, and that nothing is ignored."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from world import GPU, MODEL, OLD_GPU, ROW, resolve
+
+from swift.llm.arguments.commands import SftArguments
+from swift.llm.plan.explain import explain
+from swift.llm.plan.plans import TrainPlan
+from swift.llm.plan.store import from_json, read_plan, to_json, write_plan
+from swift.llm.plan.train import EFFECT_ONLY_WITH
+from swift.utils.errors import CheckpointError, PlanError
+
+
+def test_the_same_arguments_and_facts_give_the_same_plan() -> None:
+    assert resolve(lora_rank=4) == resolve(lora_rank=4)
+
+
+@pytest.mark.parametrize(
+    ("given", "rate", "eval_steps"), [({}, 1e-4, 50), ({"sft_type": "full"}, 1e-5, 200)], ids=["lora", "full"]
+)
+def test_defaults_follow_the_method(given: dict[str, Any], rate: float, eval_steps: int) -> None:
+    plan = resolve(**given)
+    assert plan.trainer.learning_rate == rate
+    assert plan.trainer.eval_steps == plan.trainer.save_steps == eval_steps
+    assert "default for sft_type" in plan.reasons["trainer.learning_rate"]
+
+
+@pytest.mark.parametrize(("batch", "accumulation"), [(1, 16), (8, 2), (5, 4), (32, 1)])
+def test_an_update_sees_sixteen_samples(batch: int, accumulation: int) -> None:
+    assert resolve(batch_size=batch).trainer.gradient_accumulation_steps == accumulation
+
+
+def test_a_given_value_is_kept_and_says_where_it_came_from() -> None:
+    plan = resolve(learning_rate=3e-4)
+    assert plan.trainer.learning_rate == 3e-4
+    assert plan.reasons["trainer.learning_rate"] == "flag --learning_rate"
+
+
+@pytest.mark.parametrize(
+    ("machine", "given", "held", "autocast"),
+    [
+        (None, {}, "fp32", None),
+        (None, {"dtype": "bf16"}, "bf16", "bf16"),
+        (None, {"dtype": "bf16", "sft_type": "full"}, "fp32", "bf16"),
+        (GPU, {}, "bf16", "bf16"),
+        (OLD_GPU, {}, "fp16", "fp16"),
+        (OLD_GPU, {"sft_type": "full"}, "fp32", "fp16"),
+    ],
+)
+def test_dtype_follows_machine_and_method(machine: Any, given: dict[str, Any], held: str, autocast: str | None) -> None:
+    plan = resolve(**given) if machine is None else resolve(machine=machine, **given)
+    assert (plan.model.dtype, plan.trainer.autocast) == (held, autocast)
+
+
+def test_flat_batches_where_the_architecture_is_proven() -> None:
+    assert (resolve().data.padding_free, resolve().model.attention) == (True, "varlen")
+    config = {**MODEL.model_config, "architectures": ["StrangeForCausalLM"]}
+    strange = replace(MODEL, architecture="StrangeForCausalLM", model_config=config)
+    plan = resolve(model=strange)
+    assert (plan.data.padding_free, plan.model.attention) == (False, "sdpa")
+    assert "StrangeForCausalLM" in plan.reasons["data.padding_free"]
+
+
+def test_default_targets_come_from_the_row() -> None:
+    plan = resolve()
+    assert plan.tuner.target_modules == ("q_proj", "v_proj")
+    assert "tiny-chat" in plan.reasons["tuner.target_modules"]
+    assert resolve(target_modules=("DEFAULT", "EMBEDDING")).tuner.target_modules == ("q_proj", "v_proj", "EMBEDDING")
+
+
+def test_pretraining_is_plain_text_cut_into_blocks() -> None:
+    plan = resolve("pt", sft_type="full")
+    assert plan.template.template_type == "default-generation"
+    assert (plan.template.truncation, plan.data.split_long) == ("split", True)
+
+
+def test_no_validation_data_means_no_evaluation() -> None:
+    assert resolve(dataset_test_ratio=0.0).trainer.evaluation_strategy == "no"
+    assert resolve(val_dataset=("other",)).data.test_ratio == 0.0
+
+
+def test_the_model_limits_the_length() -> None:
+    short = replace(MODEL, max_position_embeddings=512)
+    assert resolve(model=short).template.max_length == 512
+    with pytest.raises(PlanError, match="--max_length 1024: the model has 512 positions"):
+        resolve(model=short, max_length=1024)
+    assert resolve(max_length=-1).template.max_length is None
+
+
+def test_all_conflicts_are_reported_at_once() -> None:
+    with pytest.raises(PlanError) as caught:
+        resolve(packing=True, attn_impl="eager", dtype="fp16", use_galore=True, lora_rank=0, dataset=())
+    told = "\n".join(caught.value.problems)
+    for part in ("--packing true", "--dtype fp16", "--use_galore true", "--lora_rank 0", "--dataset"):
+        assert part in told
+    assert len(caught.value.problems) == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"sft_type": "boft"}, "BOFT is not in this version; it has full, lora"),
+        ({"streaming": True}, "--streaming true"),
+        ({"quantization_bit": 4}, "--quantization_bit 4"),
+        ({"deepspeed": "default-zero2"}, "--deepspeed default-zero2"),
+        ({"push_to_hub": True}, "--push_to_hub true"),
+        ({"hub_model_id": "me/mine"}, "only with --push_to_hub true"),
+        ({"sft_type": "full", "lora_rank": 4}, "--lora_rank: an adapter's setting"),
+        ({"freeze_parameters": ("model.embed",)}, "only --sft_type full freezes"),
+        ({"temperature": 0.5}, "only with --predict_with_generate"),
+        ({"galore_rank": 4}, "only with --use_galore"),
+        ({"warmup_steps": 3, "warmup_ratio": 0.1}, "both say how long"),
+        ({"packing": True, "max_length": -1}, "needs a block size"),
+        ({"packing": True, "padding_free": False}, "a pack is a flat batch"),
+        ({"batch_size": 0}, "--batch_size 0"),
+        ({"learning_rate": -1.0}, "--learning_rate -1.0"),
+        ({"dataset_test_ratio": 1.5}, "--dataset_test_ratio 1.5"),
+        ({"rope_scaling": "linear"}, "--rope_scaling linear"),
+        ({"attn_impl": "flash_attention_2"}, "needs a CUDA GPU"),
+        ({"use_flash_attn": True}, "needs a CUDA GPU"),
+        ({"template_type": "chatm"}, "did you mean 'chatml'"),
+        ({"train_dataset_sample": 5, "dataset": ("a", "b")}, "--train_dataset_sample 5"),
+        ({"early_stopping_patience": 2, "dataset_test_ratio": 0.0}, "--early_stopping_patience"),
+        ({"lazy_tokenize": True}, "--lazy_tokenize true"),
+    ],
+)
+def test_a_conflict_names_the_flag_and_the_way_out(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(PlanError, match=told.replace("(", r"\(").replace(")", r"\)")) as caught:
+        resolve(**given)
+    assert len(caught.value.problems) == 1
+
+
+def test_older_arguments_fold_into_the_item_syntax() -> None:
+    assert resolve(train_dataset_sample=7).data.dataset == ("mine#7",)
+    assert resolve(self_cognition_sample=3).data.dataset == ("mine", "self-cognition#3")
+    assert resolve(custom_train_dataset_path=("b",)).data.dataset == ("mine", "b")
+
+
+def test_gradient_checkpointing_is_on_only_where_memory_is_short() -> None:
+    assert resolve().trainer.gradient_checkpointing is False
+    config = {
+        **MODEL.model_config,
+        "hidden_size": 4096,
+        "num_hidden_layers": 32,
+        "intermediate_size": 11008,
+        "vocab_size": 152_000,
+    }
+    large = replace(MODEL, model_config=config, num_parameters=7_000_000_000)
+    plan = resolve(model=large)
+    assert plan.trainer.gradient_checkpointing is True
+    assert "GiB" in plan.reasons["trainer.gradient_checkpointing"]
+    assert resolve(gradient_checkpointing=True).trainer.gradient_checkpointing is True
+
+
+class Watched:
+    """Arguments that remember which of their fields were read."""
+
+    def __init__(self, args: SftArguments) -> None:
+        object.__setattr__(self, "args", args)
+        object.__setattr__(self, "read", set())
+
+    def __getattr__(self, name: str) -> Any:
+        self.read.add(name)
+        return getattr(self.args, name)
+
+
+READ_ELSEWHERE = {
+    "model_type", "model_id_or_path", "use_hf", "hub_token", "check_model_is_latest", "custom_register_path",
+    "resume_from_checkpoint", "auto_resume", "output_dir", "add_output_dir_suffix", "dry_run", "debug", "ignore_args_error",
+}  # fmt: skip
+"""Read by the verb before the plan is resolved (model, run folder) or after (dry run)."""
+
+REFUSED_BY_PREFIX = ("galore_", "lisa_", "llamapro_", "adalora_", "ia3_", "reft_", "boft_", "vera_", "fourier_", "adapter_",
+                     "bnb_4bit_", "hqq_")  # fmt: skip
+REFUSED_WHEN_GIVEN = set(EFFECT_ONLY_WITH) | {"lazy_tokenize"}
+
+
+def test_no_argument_is_accepted_and_ignored() -> None:
+    watched = {"lora", "full"}
+    read: set[str] = set()
+    for method in watched:
+        args = Watched(SftArguments(dataset=("mine",), sft_type=method))
+        resolve(args=args, sources={})
+        read |= args.read
+    ignored = {
+        field.name
+        for field in fields(SftArguments)
+        if field.name not in read | READ_ELSEWHERE | REFUSED_WHEN_GIVEN and not field.name.startswith(REFUSED_BY_PREFIX)
+    }
+    assert ignored == set()
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED_WHEN_GIVEN))
+def test_what_has_no_effect_is_refused_when_given(name: str) -> None:
+    default = getattr(SftArguments(), name)
+    value = {bool: not default, int: 1, tuple: ("x",), str: "x"}.get(type(default), True)
+    with pytest.raises(PlanError, match=f"--{name}"):
+        resolve(**{name: value})
+
+
+def test_a_plan_survives_its_file(tmp_path: Path) -> None:
+    plan = resolve(rope_scaling="linear", max_length=8192, lora_alpha=16)
+    write_plan(plan, tmp_path / "plan.json")
+    assert read_plan(tmp_path / "plan.json", TrainPlan) == plan
+
+
+def test_a_plan_of_another_version_is_refused() -> None:
+    values = {**to_json(resolve()), "plan_version": 99}
+    with pytest.raises(CheckpointError, match="version 99"):
+        from_json(values, TrainPlan, "plan.json")
+    unknown = {**to_json(resolve()), "colour": "red"}
+    with pytest.raises(CheckpointError, match="colour"):
+        from_json(unknown, TrainPlan, "plan.json")
+
+
+def test_explain_shows_values_with_reasons() -> None:
+    text = explain(resolve(learning_rate=3e-4))
+    assert "learning_rate" in text
+    assert "# flag --learning_rate" in text
+    assert "varlen" in text
+
+
+def test_remote_code_runs_only_when_asked_for() -> None:
+    row = replace(ROW, trust_remote_code=True)
+    with pytest.raises(PlanError, match="--trust_remote_code true"):
+        resolve(row=row)
+    assert resolve(row=row, trust_remote_code=True).model.trust_remote_code is True
