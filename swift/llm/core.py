@@ -139,16 +139,55 @@ class Sampling:
 class Tokenizer(Protocol):
     """What the template and the service need of a tokenizer; ``swift.llm.tokenizer`` implements it without torch."""
 
-    vocab_size: int
-    bos_token: str | None
-    eos_token: str | None
-    pad_token: str | None
-    bos_token_id: int | None
-    eos_token_id: int | None
-    pad_token_id: int | None
-    chat_template: str | None
-    special_tokens: Mapping[str, int]
-    fingerprint: str
+    @property
+    def vocab_size(self) -> int:
+        """How many ids there are, added tokens included."""
+        ...
+
+    @property
+    def bos_token(self) -> str | None:
+        """The token that opens a text, where there is one."""
+        ...
+
+    @property
+    def eos_token(self) -> str | None:
+        """The token that ends a text or an answer."""
+        ...
+
+    @property
+    def pad_token(self) -> str | None:
+        """The token that fills."""
+        ...
+
+    @property
+    def bos_token_id(self) -> int | None:
+        """Its id."""
+        ...
+
+    @property
+    def eos_token_id(self) -> int | None:
+        """Its id."""
+        ...
+
+    @property
+    def pad_token_id(self) -> int | None:
+        """Its id."""
+        ...
+
+    @property
+    def chat_template(self) -> str | None:
+        """The official chat template (Jinja)."""
+        ...
+
+    @property
+    def special_tokens(self) -> Mapping[str, int]:
+        """Control tokens by their text."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the files that define it."""
+        ...
 
     def encode(self, text: str) -> list[int]:
         """Plain text to ids: nothing is added, and the text of a special token stays text."""
@@ -160,7 +199,10 @@ class Tokenizer(Protocol):
 class BatchEncoder(Protocol):
     """The training side of a template, as the data path sees it."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that decides the ids and the mask."""
+        ...
 
     def encode_batch(self, conversations: Sequence[Conversation]) -> list[Encoded | Dropped]:
         """One result for each conversation, in order."""

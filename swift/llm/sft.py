@@ -13,7 +13,7 @@ from swift.llm.training.start import train
 
 if TYPE_CHECKING:
     from swift.llm.plan.plans import TrainPlan
-    from swift.trainers.base import TrainResult
+    from swift.trainers.result import TrainResult
 
 COMMAND = "sft"
 

@@ -9,7 +9,6 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,45 +26,14 @@ from swift.trainers.hf_args import build_args, uses_tensorboard
 from swift.trainers.losses import step_share
 from swift.trainers.metrics import count_correct, duration, peak_memory_gib
 from swift.trainers.neftune import noisy_embeddings
+from swift.trainers.result import Hooks, TrainResult
 from swift.trainers.sampler import BatchLoader, EpochBatches, Order, Rows, fingerprint
 from swift.trainers.signals import StopRequest
 from swift.trainers.state import LoopState
-from swift.utils.errors import ArgumentError, CheckpointError, Interrupted, TrainingError
+from swift.utils.errors import ArgumentError, CheckpointError, StoppedError, TrainingError
 from swift.utils.files import write_json_atomic
-from swift.utils.log import logger
 
 LOG_FILE = "logging.jsonl"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainResult:
-    """What a run came to. ``metrics`` are the last evaluation's and the run's totals; ``history`` is ``logging.jsonl``.
-
-    ``best_checkpoint`` is None where nothing was evaluated when something was saved.
-    """
-
-    global_step: int
-    train_loss: float
-    metrics: Mapping[str, float]
-    best_checkpoint: Path | None
-    last_checkpoint: Path | None
-    history: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hooks:
-    """What the caller lends to the trainer, since it knows no model catalog, tokenizer or template.
-
-    ``save_model(folder)`` and ``load_model(folder)`` write and read the weights of a checkpoint in the tuner's format.
-    ``predict(model)`` generates answers during evaluation and returns metrics by name (higher is better).
-    ``tokenizer_files`` and ``extra_files`` (name to content) go into every checkpoint.
-    """
-
-    save_model: Callable[[Path], None] | None = None
-    load_model: Callable[[Path], None] | None = None
-    predict: Callable[[torch.nn.Module], Mapping[str, float]] | None = None
-    tokenizer_files: Sequence[Path] = ()
-    extra_files: Mapping[str, bytes | str] | None = None
 
 
 class SwiftTrainer(Trainer):
@@ -89,7 +57,7 @@ class SwiftTrainer(Trainer):
         ckpt.check_writable(self.run_dir)
         # transformers sets use_cache for training; the checkpoint keeps the model's own value
         self._use_cache = getattr(model.config, "use_cache", True)
-        super().__init__(model, build_args(config), data_collator=collate, train_dataset=train, eval_dataset=val)  # type: ignore[arg-type]
+        super().__init__(model, build_args(config), data_collator=collate, train_dataset=train, eval_dataset=val)
         self.model_accepts_loss_kwargs = True  # compute_loss divides by the count; the Trainer must not divide again
         self.rows, self.val_rows = train, val
         self.checkpoints = ckpt.CheckpointFolder(self.run_dir, self.args.save_total_limit)
@@ -133,7 +101,7 @@ class SwiftTrainer(Trainer):
         """Train to the end, from a checkpoint (or a run folder's newest whole one) where `resume_from` is given.
 
         `only_model` takes the checkpoint's weights and nothing else. Raises CheckpointError, DiskError, TrainingError where
-        the loss is not finite, and Interrupted after a signal.
+        the loss is not finite, and StoppedError after a signal.
         """
         checkpoint = ckpt.open_checkpoint(Path(resume_from)) if resume_from is not None else None
         if checkpoint is not None and only_model:
@@ -201,9 +169,10 @@ class SwiftTrainer(Trainer):
             self._tr_loss += state.loss_since_log
             self._total_loss_scalar = state.loss_total
             self._globalstep_last_logged = state.last_logged_step
-            self._correct += state.correct
-            self._counted = state.counted
-            self._tokens_seen = state.tokens_seen
+            if self.is_world_process_zero():  # counts are sums over ranks
+                self._correct += state.correct
+                self._counted = state.counted
+                self._tokens_seen = state.tokens_seen
             self._session = (time.monotonic(), state.elapsed_s, state.tokens_seen, state.global_step)
             self._last_log = (time.monotonic(), state.tokens_seen, state.global_step)
             if state.best_step is not None and state.best_metric is not None:
@@ -213,19 +182,19 @@ class SwiftTrainer(Trainer):
         if self.early_stopping is not None and self.early_stopping.exhausted:
             control.should_training_stop = True
 
-    def _run_epoch(self, **position: Any) -> None:
+    def _run_epoch(self, **position: Any) -> None:  # type: ignore[override]
         """One pass over the data; none where the checkpoint already was the last step."""
         if self.state.global_step >= self.state.max_steps or self.control.should_training_stop:
             self.control.should_training_stop = True
             return
-        super()._run_epoch(**position)
+        super()._run_epoch(**position)  # type: ignore[no-untyped-call]
         if self.stop.signal and self.state.global_step < self.state.max_steps:
             self._say_interrupted()
 
     def _say_interrupted(self) -> None:
         assert self.stop.signal is not None
         path = self.checkpoints.path(self.state.global_step)
-        raise Interrupted(
+        raise StoppedError(
             f"stopped by {self.stop.signal.name} after step {self.state.global_step} of {self.state.max_steps}. "
             f"Go on with the same command and --resume_from_checkpoint {path}",
             self.stop.exit_code,
@@ -280,17 +249,15 @@ class SwiftTrainer(Trainer):
         """The batches of one optimiser step, and how many tokens it trains on over all batches and ranks."""
         batches = list(islice(epoch_iterator, num_batches))
         trained = sum(count_trained(batch) for batch in batches)
-        tokens = sum(count_tokens(batch) for batch in batches)
+        self._tokens_seen += sum(count_tokens(batch) for batch in batches)
         if self.args.world_size == 1:
-            self._tokens_seen += tokens
             return batches, max(trained, 1)
-        counts = self.accelerator.reduce(torch.tensor([trained, tokens], device=device), "sum")
-        self._tokens_seen += int(counts[1])
-        return batches, counts[0].clamp(min=1)
+        count: torch.Tensor = self.accelerator.reduce(torch.tensor(trained, device=device), "sum")
+        return batches, count.clamp(min=1)
 
     # ---- loss
 
-    def compute_loss(  # type: ignore[override]
+    def compute_loss(
         self,
         model: torch.nn.Module,
         inputs: dict[str, Any],
@@ -336,7 +303,7 @@ class SwiftTrainer(Trainer):
 
     # ---- evaluation
 
-    def evaluate(  # type: ignore[override]
+    def evaluate(
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
         """Loss over all trained tokens of the set, accuracy, and what `Hooks.predict` measures."""
@@ -344,17 +311,19 @@ class SwiftTrainer(Trainer):
         loader = self.get_eval_dataloader(eval_dataset)
         self.callback_handler.eval_dataloader = loader
         sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
-        model = self.model_wrapped if sharded else self.model
+        model: Any = self.model_wrapped if sharded else self.model
         was_training = model.training
         model.eval()
-        parts = []
+        parts: list[list[Any]] = []
         with torch.no_grad():
             for batch in loader:
                 inputs = self._prepare_inputs(batch)
                 with self.compute_loss_context_manager():
                     losses = self._token_losses(model, inputs)
                 correct, counted = count_correct(losses.correct, losses.positions, inputs, self.config.acc_strategy)
-                parts.append([losses.nll.sum(dtype=torch.float32), correct, torch.as_tensor(counted), losses.positions.numel()])
+                parts.append(
+                    [losses.nll.sum(dtype=torch.float32), correct, torch.as_tensor(counted), losses.positions.numel()]
+                )
                 self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
             sums = torch.tensor([[float(value) for value in part] for part in parts], dtype=torch.float64).sum(0)
             if self.args.world_size > 1:
@@ -369,7 +338,7 @@ class SwiftTrainer(Trainer):
         model.train(was_training)
         seconds = time.monotonic() - start
         metrics[f"{metric_key_prefix}_runtime"] = round(seconds, 4)
-        metrics[f"{metric_key_prefix}_samples_per_second"] = round(len(loader.dataset) / seconds, 3)  # type: ignore[arg-type]
+        metrics[f"{metric_key_prefix}_samples_per_second"] = round(loader.num_rows / seconds, 3)
         self._evaluated = (self.state.global_step, dict(metrics))
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
@@ -411,7 +380,7 @@ class SwiftTrainer(Trainer):
         self.control = self.callback_handler.on_log(self.args, self.state, self.control, entry)
 
     def _add_training_numbers(self, entry: dict[str, Any], now: float) -> None:
-        correct, counted = self._accuracy_counts()
+        correct, counted, tokens_seen = self._counts()
         if counted:
             entry["token_acc"] = correct / counted
         self._correct.zero_()
@@ -420,17 +389,20 @@ class SwiftTrainer(Trainer):
         seconds = max(now - then, 1e-9)
         entry["memory(GiB)"] = round(peak_memory_gib(self.args.device), 3)
         entry["train_speed(iter/s)"] = round((self.state.global_step - steps) / seconds, 6)
-        entry["tokens/s"] = round((self._tokens_seen - tokens) / seconds, 2)
+        entry["tokens/s"] = round((tokens_seen - tokens) / seconds, 2)
         if self.config.include_num_input_tokens_seen:
-            entry["num_input_tokens_seen"] = self._tokens_seen
-        self._last_log = (now, self._tokens_seen, self.state.global_step)
+            entry["num_input_tokens_seen"] = tokens_seen
+        self._last_log = (now, tokens_seen, self.state.global_step)
 
-    def _accuracy_counts(self) -> tuple[int, int]:
-        counts = torch.stack([self._correct, torch.as_tensor(self._counted, device=self._correct.device)])
+    def _counts(self) -> tuple[int, int, int]:
+        """Right predictions, predictions looked at (both since the last log) and tokens seen, over all ranks."""
+        device = self._correct.device
+        tokens = torch.tensor(self._tokens_seen, device=device)
+        counts = torch.stack([self._correct, torch.as_tensor(self._counted, device=device), tokens])
         if self.args.world_size > 1:
             counts = self.accelerator.reduce(counts, "sum")
-        correct, counted = counts.tolist()
-        return int(correct), int(counted)
+        correct, counted, tokens_seen = counts.tolist()
+        return correct, counted, tokens_seen
 
     # ---- checkpoints
 
@@ -445,7 +417,7 @@ class SwiftTrainer(Trainer):
         loss = self._mean_over_ranks(self._tr_loss)
         if not math.isfinite(loss):
             self._refuse(loss, self._globalstep_last_logged + 1, step)
-        correct, counted = self._accuracy_counts()
+        correct, counted, tokens_seen = self._counts()
         self._choose_best()
         writing = self.checkpoints.writing(step) if self.args.should_save else contextlib.nullcontext(None)
         with writing:
@@ -460,10 +432,12 @@ class SwiftTrainer(Trainer):
             self.accelerator.wait_for_everyone()  # every rank's files are there
             if self.args.should_save:
                 self.state.save_to_json(str(folder / "trainer_state.json"))
-                self._loop_state(loss, correct, counted, whole).write(folder)
+                self._loop_state(loss, (correct, counted, tokens_seen), whole).write(folder)
                 ckpt.copy_into(folder, self.hooks.tokenizer_files, self.hooks.extra_files or {})
         if self.args.should_save:
-            self.checkpoints.rotate(Path(self.state.best_model_checkpoint) if self.state.best_model_checkpoint else None)
+            self.checkpoints.rotate(
+                Path(self.state.best_model_checkpoint) if self.state.best_model_checkpoint else None
+            )
         self.accelerator.wait_for_everyone()
 
     def _choose_best(self) -> None:
@@ -477,7 +451,8 @@ class SwiftTrainer(Trainer):
         if self._best is not None:
             self.state.best_model_checkpoint = str(self.checkpoints.path(self._best[0]))
 
-    def _loop_state(self, loss: float, correct: int, counted: int, whole: bool) -> LoopState:
+    def _loop_state(self, loss: float, counts: tuple[int, int, int], whole: bool) -> LoopState:
+        correct, counted, tokens_seen = counts
         sync_file(self.log_file.path)
         return LoopState(
             global_step=self.state.global_step,
@@ -486,7 +461,7 @@ class SwiftTrainer(Trainer):
             last_logged_step=self._globalstep_last_logged,
             correct=correct,
             counted=counted,
-            tokens_seen=self._tokens_seen,
+            tokens_seen=tokens_seen,
             log_bytes=self.log_file.size,
             elapsed_s=time.monotonic() - self._session[0] + self._session[1],
             best_step=self._best[0] if self._best else None,
@@ -499,18 +474,21 @@ class SwiftTrainer(Trainer):
         )
 
     def _mean_over_ranks(self, value: torch.Tensor) -> float:
-        return float(self.accelerator.reduce(value.detach().clone(), "mean")) if self.args.world_size > 1 else float(value)
+        return (
+            float(self.accelerator.reduce(value.detach().clone(), "mean")) if self.args.world_size > 1 else float(value)
+        )
 
     def _save(self, output_dir: str | None = None, state_dict: Mapping[str, torch.Tensor] | None = None) -> None:
         folder = Path(output_dir or self.run_dir)
-        self.model.config.use_cache = self._use_cache
+        model: Any = self.model
+        model.config.use_cache = self._use_cache
         try:
             if self.hooks.save_model is not None and state_dict is None:
                 self.hooks.save_model(folder)
             else:
-                ckpt.save_weights(self.model, folder, state_dict, self.config.save_safetensors)
+                ckpt.save_weights(model, folder, state_dict, self.config.save_safetensors)
         finally:
-            self.model.config.use_cache = self.args.use_cache
+            model.config.use_cache = self.args.use_cache
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         if self.is_fsdp_enabled:
@@ -518,4 +496,5 @@ class SwiftTrainer(Trainer):
         elif self.hooks.load_model is not None:
             self.hooks.load_model(Path(resume_from_checkpoint))
         else:
+            assert self.model is not None
             ckpt.load_weights(self.model, Path(resume_from_checkpoint))

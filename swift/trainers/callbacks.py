@@ -1,3 +1,4 @@
+# ruff: noqa: D102 - the events are those of transformers, and documented there
 """What happens around the steps: the flow of logs, evaluations and checkpoints; log files, progress bar, plots, stopping.
 
 Knows transformers' callback interface and the values that the trainer logs; computes none of them.
@@ -17,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import DefaultFlowCallback
+from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 
 from swift.trainers import plots
 from swift.trainers.signals import StopRequest
@@ -39,7 +41,9 @@ class Flow(DefaultFlowCallback):
         self.begin = begin
         self.save_after_epoch = False
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         self.save_after_epoch = False
         self.begin(control)
 
@@ -50,11 +54,13 @@ class Flow(DefaultFlowCallback):
             control.should_log = True
         self._heed_stop(args, state, control)
         ends_epoch = is_last or state.global_step % self.steps_per_epoch() == 0
-        if ends_epoch and control.should_save and str(args.eval_strategy.value) == "epoch":
+        if ends_epoch and control.should_save and args.eval_strategy == IntervalStrategy.EPOCH:
             control.should_save = False
             self.save_after_epoch = True
 
-    def on_epoch_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         is_last = state.global_step >= state.max_steps
         if self.stop.signal and not is_last and state.global_step % self.steps_per_epoch():
             return
@@ -100,17 +106,15 @@ class EarlyStopping(TrainerCallback):
         """Whether the run has to stop."""
         return self.count >= self.patience
 
-    def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, metrics: dict[str, float], **kwargs: Any
-    ) -> None:
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         # called before the trainer compares: state.best_metric is the best of the evaluations before this one
-        value = metrics["eval_" + str(args.metric_for_best_model).removeprefix("eval_")]
+        value = kwargs["metrics"]["eval_" + str(args.metric_for_best_model).removeprefix("eval_")]
         best = state.best_metric
         better = best is None or (value > best if args.greater_is_better else value < best)
         self.count = 0 if better else self.count + 1
         if self.exhausted:
             control.should_training_stop = True
-            control.should_save = str(args.save_strategy.value) != "no"
+            control.should_save = args.save_strategy != SaveStrategy.NO
 
 
 class LogFile(TrainerCallback):
@@ -142,7 +146,9 @@ class LogFile(TrainerCallback):
 
 def _finite(logs: Mapping[str, Any]) -> dict[str, Any]:
     """JSON has no NaN."""
-    return {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in logs.items()}
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in logs.items()
+    }
 
 
 class Plots(TrainerCallback):
@@ -157,7 +163,9 @@ class Plots(TrainerCallback):
         if time.monotonic() - self.drawn_at > SECONDS_BETWEEN_PLOTS:
             self._draw(state)
 
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         self._draw(state)
 
     def _draw(self, state: TrainerState) -> None:
@@ -176,7 +184,9 @@ class TensorBoard(TrainerCallback):
         self.folder = folder
         self.writer: Any = None
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         if not state.is_world_process_zero:
             return
         from torch.utils.tensorboard import SummaryWriter
@@ -196,22 +206,29 @@ class TensorBoard(TrainerCallback):
         if self.writer is not None:
             self.writer.flush()
 
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         if self.writer is not None:
             self.writer.close()
             self.writer = None
 
 
 class Progress(TrainerCallback):
-    """A bar on standard error and one line for each log."""
+    """A bar on standard error where that is a terminal, and one line for each log."""
 
     def __init__(self) -> None:
         self.bar: tqdm[Any] | None = None
         self.eval_bar: tqdm[Any] | None = None
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         if state.is_world_process_zero:
-            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="train", dynamic_ncols=True, file=sys.stderr)
+            self.bar = tqdm(
+                total=state.max_steps, initial=state.global_step, desc="train", dynamic_ncols=True, file=sys.stderr,
+                disable=None,
+            )
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if self.bar is not None:
@@ -224,7 +241,7 @@ class Progress(TrainerCallback):
             return
         if self.eval_bar is None:
             total = len(kwargs["eval_dataloader"])
-            self.eval_bar = tqdm(total=total, desc="eval", leave=False, dynamic_ncols=True, file=sys.stderr)
+            self.eval_bar = tqdm(total=total, desc="eval", leave=False, dynamic_ncols=True, file=sys.stderr, disable=None)
         self.eval_bar.update(1)
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -234,7 +251,9 @@ class Progress(TrainerCallback):
         if state.is_world_process_zero:
             tqdm.write(describe(kwargs["logs"]), file=sys.stderr)
 
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
         for bar in (self.eval_bar, self.bar):
             if bar is not None:
                 bar.close()

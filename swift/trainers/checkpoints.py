@@ -22,7 +22,13 @@ import torch
 from swift.utils.errors import CheckpointError
 from swift.utils.files import disk_error
 from swift.utils.log import logger
-from swift.utils.manifest import check_manifest, checkpoint_step, list_checkpoints, newest_valid_checkpoint, write_manifest
+from swift.utils.manifest import (
+    check_manifest,
+    checkpoint_step,
+    list_checkpoints,
+    newest_valid_checkpoint,
+    write_manifest,
+)
 
 __all__ = [
     "CheckpointFolder",
@@ -137,7 +143,9 @@ def open_checkpoint(path: Path) -> Path:
     if problems:
         older = newest_valid_checkpoint(path.parent)
         advice = f" The newest whole one is {older}." if older else ""
-        raise CheckpointError(f"--resume_from_checkpoint {path}: not a whole checkpoint: {'; '.join(problems)}.{advice}")
+        raise CheckpointError(
+            f"--resume_from_checkpoint {path}: not a whole checkpoint: {'; '.join(problems)}.{advice}"
+        )
     return path
 
 
@@ -192,11 +200,15 @@ def load_weights(model: torch.nn.Module, folder: Path) -> None:
         state = type(model).from_pretrained(folder, dtype=next(model.parameters()).dtype).state_dict()  # type: ignore[attr-defined]
         missing = [name for name in model.state_dict() if name not in state]
     if missing:
-        raise CheckpointError(f"{folder}: has no weight {missing[0]!r} ({len(missing)} are missing): is it of another model?")
+        raise CheckpointError(
+            f"{folder}: has no weight {missing[0]!r} ({len(missing)} are missing): is it of another model?"
+        )
     try:
         model.load_state_dict(state, strict=False)
     except RuntimeError as error:
-        raise CheckpointError(f"{folder}: its weights are of another model: {str(error).splitlines()[-1].strip()}") from error
+        raise CheckpointError(
+            f"{folder}: its weights are of another model: {str(error).splitlines()[-1].strip()}"
+        ) from error
 
 
 def _load_adapter(model: torch.nn.Module, folder: Path) -> None:
@@ -207,13 +219,17 @@ def _load_adapter(model: torch.nn.Module, folder: Path) -> None:
         raise CheckpointError(f"{folder}: holds an adapter, and this run trains without one. Use the same --sft_type.")
     name = model.active_adapter
     try:
-        result = set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"), adapter_name=name)
+        result: Any = set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"), adapter_name=name)
     except RuntimeError as error:
-        raise CheckpointError(f"{folder}: its adapter has other shapes: {str(error).splitlines()[-1].strip()}") from error
+        raise CheckpointError(
+            f"{folder}: its adapter has other shapes: {str(error).splitlines()[-1].strip()}"
+        ) from error
     missing = [key for key in result.missing_keys if f".{name}." in key]
     if missing or result.unexpected_keys:
         odd = (missing or list(result.unexpected_keys))[0]
-        raise CheckpointError(f"{folder}: its adapter has other modules (for example {odd}). Use the settings it was made with.")
+        raise CheckpointError(
+            f"{folder}: its adapter has other modules (for example {odd}). Use the settings it was made with."
+        )
 
 
 def _read_weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -229,7 +245,9 @@ def _read_weights(folder: Path) -> dict[str, torch.Tensor]:
             state.update(load_file(folder / name))
         return state
     if (folder / "pytorch_model.bin").is_file():
-        binary: dict[str, torch.Tensor] = torch.load(folder / "pytorch_model.bin", map_location="cpu", weights_only=True)
+        binary: dict[str, torch.Tensor] = torch.load(
+            folder / "pytorch_model.bin", map_location="cpu", weights_only=True
+        )
         return binary
     raise CheckpointError(f"{folder}: holds no weights (neither model.safetensors nor an adapter)")
 
@@ -253,8 +271,9 @@ def save_weights(model: Any, folder: Path, state_dict: Mapping[str, torch.Tensor
 @contextmanager
 def _no_bars() -> Iterator[None]:
     """Without transformers' own progress bars, which would tear ours."""
-    from transformers.utils import logging
+    from transformers.utils import logging as untyped
 
+    logging: Any = untyped
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:

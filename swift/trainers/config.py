@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+TOKENS_PER_CHUNK = 4096
+"""Rows of logits that exist at once, if not told otherwise."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerConfig:
@@ -71,5 +74,5 @@ class TrainerConfig:
     ddp_timeout: int = 1800
     ddp_find_unused_parameters: bool | None = None
     ddp_broadcast_buffers: bool | None = None
-    tokens_per_chunk: int = 4096
+    tokens_per_chunk: int = TOKENS_PER_CHUNK
     hf_args: Mapping[str, Any] = field(default_factory=dict)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -138,8 +137,10 @@ def _trackers(names: tuple[str, ...]) -> tuple[str, ...]:
         get_available_reporting_integrations,
     )
 
+    available: Callable[[], list[str]] = get_available_reporting_integrations
+
     if "all" in names:
-        return tuple(name for name in get_available_reporting_integrations() if name != "tensorboard")
+        return tuple(name for name in available() if name != "tensorboard")
     for name in names:
         if name not in INTEGRATION_TO_CALLBACK:
             near = nearest(name, INTEGRATION_TO_CALLBACK)
@@ -151,10 +152,3 @@ def _trackers(names: tuple[str, ...]) -> tuple[str, ...]:
 def uses_tensorboard(config: TrainerConfig) -> bool:
     """Whether the run writes TensorBoard events."""
     return "none" not in config.report_to and ("tensorboard" in config.report_to or "all" in config.report_to)
-
-
-def steps_per_epoch(num_samples: int, config: TrainerConfig, world_size: int = 1) -> int:
-    """Optimiser steps of one pass over `num_samples`, as the loop counts them."""
-    batch = config.batch_size * world_size
-    batches = num_samples // batch if config.dataloader_drop_last else math.ceil(num_samples / batch)
-    return max(math.ceil(batches / config.gradient_accumulation_steps), 1)

@@ -155,11 +155,17 @@ class BatchLoader(DataLoader[Any]):
         super().__init__(
             _Fetched(rows),
             batch_sampler=batches,
-            collate_fn=_Collate(collate),
+            collate_fn=_Collate(collate),  # type: ignore[arg-type]  # the batch as `_Fetched` gives it
             num_workers=workers,
             pin_memory=pin_memory,
             generator=torch.Generator().manual_seed(batches.order.seed),
         )
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the data set, on all ranks."""
+        assert isinstance(self.dataset, _Fetched)
+        return len(self.dataset)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iteration."""

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from swift.trainers.base import Hooks, SwiftTrainer
+from swift.trainers.base import SwiftTrainer
 from swift.trainers.config import TrainerConfig
+from swift.trainers.result import Hooks
 from swift.trainers.sampler import Rows
 from swift.utils.errors import ArgumentError, DataError
 

@@ -10,7 +10,7 @@
     ├── MissingPackageError    1   an optional package that is absent or too old
     ├── DiskError              1   no space, no permission, no such folder
     ├── TrainingError          1   a run that cannot go on: its loss is not a number
-    ├── Interrupted      130/143   a run that was asked to stop by SIGINT or SIGTERM, after it saved its state
+    ├── StoppedError      130/143   a run that was asked to stop by SIGINT or SIGTERM, after it saved its state
     └── EngineError            1   generation that failed
 
 The number is the exit code of the process. A message says what was given, what was expected and what to do
@@ -27,11 +27,11 @@ __all__ = [
     "DataError",
     "DiskError",
     "EngineError",
-    "Interrupted",
     "MissingPackageError",
     "ModelError",
     "NotBuiltError",
     "PlanError",
+    "StoppedError",
     "SwiftError",
     "TrainingError",
 ]
@@ -98,7 +98,7 @@ class TrainingError(SwiftError):
     """A run that cannot go on."""
 
 
-class Interrupted(SwiftError):
+class StoppedError(SwiftError):
     """A run that a signal stopped; the message says how to go on, `exit_code` is 128 + the signal's number.
     """
 
@@ -106,6 +106,6 @@ class Interrupted(SwiftError):
         super().__init__(message)
         self.exit_code = exit_code
 
-    def __reduce__(self) -> tuple[type[Interrupted], tuple[str, int]]:
+    def __reduce__(self) -> tuple[type[StoppedError], tuple[str, int]]:
         """Pickle with the exit code."""
         return type(self), (str(self), self.exit_code)

@@ -237,7 +237,8 @@ def _fetch(
             if offline:
                 raise error_class(
                     f"{name}: not a local folder and not in the cache of {HUBS[hf]}, and HF_HUB_OFFLINE forbids the network."
-                    f"{hint} Unset it, or give the path of a folder."
+                    f"{hint} Unset it, give the path of a folder, or look in the cache of {HUBS[not hf]} with"
+                    f" --use_hf {str(not hf).lower()}."
                 ) from error
     try:
         return fetch(local_only=False)

@@ -19,7 +19,6 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("swift.llm.template", "swift.llm.dataset", "swift.llm.model", "swift.llm.engine"),
     ("swift.llm.chat", "swift.llm.merge"),
     ("swift.llm.training", "swift.llm.answering", "swift.llm.serve", "swift.llm.scoring", "swift.ui"),
-    ("swift.llm.answering",),
     ("swift.llm.*",),
     ("swift.cli",),
 )

@@ -165,12 +165,13 @@ def _answers(
 
 
 class _Bar:
-    """A progress bar on standard error."""
+    """A progress bar on standard error; where that is no terminal, a line for each tenth of the rows."""
 
     def __init__(self, total: int) -> None:
         from tqdm import tqdm
 
-        self._bar = tqdm(total=total, unit="row", file=sys.stderr)
+        self._bar = tqdm(total=total, unit="row", file=sys.stderr, disable=None)
+        self._total = total
         self._tokens = 0
 
     def answered(self, number: int, answer: Answer) -> None:
@@ -178,6 +179,8 @@ class _Bar:
         self._tokens += answer.num_tokens
         self._bar.update()
         self._bar.set_postfix(tokens=self._tokens, refresh=False)
+        if self._bar.disable and (number + 1) * 10 // self._total > number * 10 // self._total:
+            logger.info("answered %s of %s rows, %s tokens", f"{number + 1:,}", f"{self._total:,}", f"{self._tokens:,}")
 
     def close(self) -> None:
         """Leave the bar as it is."""

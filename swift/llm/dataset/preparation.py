@@ -278,7 +278,9 @@ def _encode_source(
     work = _ChunkEncoder(source, parser, encoder, block)
     ledger: list[LedgerLine] = []
     num_rows = split_rows = 0
-    with tqdm(total=source.num_bytes, unit="B", unit_scale=True, desc=source.label, disable=not progress) as bar:
+    # None: drawn on a terminal only
+    disable = None if progress else True
+    with tqdm(total=source.num_bytes, unit="B", unit_scale=True, desc=source.label, disable=disable) as bar:
         for result in _in_order(work, _selected(source, wanted), plan.num_proc):
             if not num_rows:
                 _check_first(source, parser, result)

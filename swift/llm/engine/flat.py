@@ -116,6 +116,7 @@ class FlatModel:
         size = self._config.vocab_size
         prompt = [(index * 7919 + 11) % size for index in range(_PROBE)]
         with torch.no_grad():
+            self.restore()
             expected = self._causal(
                 input_ids=torch.tensor([prompt], device=self.device), use_cache=False
             ).logits[0, -1].float()  # fmt: skip

@@ -14,6 +14,7 @@ from transformers.utils import logging as hf_logging
 
 from swift.kernels.attention import register
 from swift.llm.plan.plans import ModelPlan
+from swift.utils.bars import foreign_bars
 from swift.utils.errors import CheckpointError, ModelError
 from swift.utils.lazy import load as load_object
 from swift.utils.log import logger
@@ -44,16 +45,17 @@ def load_model(plan: ModelPlan) -> PreTrainedModel:
     verbosity = hf_logging.get_verbosity()
     hf_logging.set_verbosity_error()  # its report of missing weights is ours to make, as an error
     try:
-        model, report = loader(
-            folder,
-            config,
-            dtype=DTYPES[plan.dtype],
-            attn_implementation=attention,
-            trust_remote_code=plan.trust_remote_code,
-            use_safetensors=use_safetensors,
-            output_loading_info=True,
-            **placing,
-        )
+        with foreign_bars(shown=True):
+            model, report = loader(
+                folder,
+                config,
+                dtype=DTYPES[plan.dtype],
+                attn_implementation=attention,
+                trust_remote_code=plan.trust_remote_code,
+                use_safetensors=use_safetensors,
+                output_loading_info=True,
+                **placing,
+            )
     except (SafetensorError, OSError, RuntimeError, ValueError, ImportError, KeyError) as error:
         raise _translated(error, folder, plan) from error
     finally:

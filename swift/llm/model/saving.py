@@ -10,6 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from swift.utils.bars import foreign_bars
 from swift.utils.errors import DiskError
 from swift.utils.files import disk_error
 from swift.utils.manifest import write_manifest
@@ -27,7 +28,8 @@ def save_model(model: Any, target: Path, *, tokenizer_files: Mapping[str, bytes]
 
     def fill(folder: Path) -> None:
         if safetensors:
-            model.save_pretrained(str(folder))
+            with foreign_bars(shown=True):
+                model.save_pretrained(str(folder))
         else:
             _save_pickled(model, folder)
         for name, content in {**tokenizer_files, **(extra_files or {})}.items():

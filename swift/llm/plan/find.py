@@ -58,11 +58,11 @@ def find_model(args: Any, sources: Mapping[str, str]) -> tuple[ModelFacts, Model
         token=args.hub_token,
         only_config=True,
         check_latest=getattr(args, "check_model_is_latest", True),  # an argument of training only
-        known=MODEL_MAPPING,
+        known=() if any(name in (row.ms, row.hf, row.path) for row in MODEL_MAPPING.values()) else MODEL_MAPPING,
     )
     of_hub = not local and package_folder(str(name)) is None
     facts = replace(gather_model(folder, hub_id=name if of_hub else None), use_hf=bool(hf))
-    known_id = facts.hub_id or facts.recorded_id
+    known_id = facts.recorded_id if local else name
     match = match_model(facts.model_config, facts.chat_template, args.model_type, known_id)
     if match.row is None:
         several = ", ".join(match.candidates)
@@ -90,7 +90,7 @@ def inherit(args: Any, sources: Mapping[str, str], checkpoint: Path, *, only_mod
     saved = read_json(file)
     known = specs(type(args))
     taken = {
-        name: value
+        name: tuple(value) if isinstance(value, list) else value
         for name, value in saved.items()
         if name in known
         and name not in sources

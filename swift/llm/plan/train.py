@@ -18,7 +18,7 @@ from swift.llm.plan.memory import checkpoint_bytes, estimate, human
 from swift.llm.plan.model import resolve_attention, resolve_dtype, resolve_model, resolve_template
 from swift.llm.plan.plans import GeneratePlan, ModelPlan, TrainPlan, TunerPlan
 from swift.llm.plan.problems import Problems, Reasons
-from swift.trainers.config import TrainerConfig
+from swift.trainers.config import TOKENS_PER_CHUNK, TrainerConfig
 
 NOT_YET: Mapping[str, str] = {
     "deepspeed": "DeepSpeed",
@@ -164,6 +164,7 @@ def resolve_train(
 
 def refuse_what_is_missing(args: Any, sources: Mapping[str, str], problems: Problems) -> None:
     """Every argument that was given but would have no effect is named, with what to do."""
+    sources = {name: where for name, where in sources.items() if not where.startswith("checkpoint")}
     for name, what in NOT_YET.items():
         if getattr(args, name, None):
             problems.add(f"--{name} {_shown(getattr(args, name))}: {what} is not in this version. Leave it out.")
@@ -180,11 +181,11 @@ def refuse_what_is_missing(args: Any, sources: Mapping[str, str], problems: Prob
                 f"{', '.join('--' + name for name in given)}: has an effect only with {how}. Leave it out, or add {how}."
             )
     for name, needed in EFFECT_ONLY_WITH.items():
-        if name in sources and not sources[name].startswith("checkpoint"):
+        if name in sources:
             problems.add(f"--{name}: has an effect only with {needed}, which is not in this version. Leave it out.")
     if not args.predict_with_generate:
         for name in SAMPLING:
-            if name in sources and not sources[name].startswith("checkpoint"):
+            if name in sources:
                 problems.add(
                     f"--{name}: has an effect in training only with --predict_with_generate true. Leave it out, or add that."
                 )
@@ -421,7 +422,7 @@ def predict_memory(facts: TrainFacts, tuner: TunerPlan, model: ModelPlan, comput
         compute_dtype=compute,
         tokens=tokens,
         trained_tokens=tokens if trained_tokens is None else trained_tokens,
-        tokens_per_chunk=TrainerConfig.__dataclass_fields__["tokens_per_chunk"].default,
+        tokens_per_chunk=TOKENS_PER_CHUNK,
         optim=optim,
     )
 

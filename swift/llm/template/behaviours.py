@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from swift.llm.core import Message
 from swift.llm.template.draft import Draft, Turn
-from swift.llm.template.tools import Refused
+from swift.llm.template.tools import RefusedError
 
 NEWLINE = "\n"
 
@@ -30,7 +30,7 @@ def _fold(draft: Draft, target: list[Turn]) -> None:
     if draft.system is None or draft.system_wrap is None:
         return
     if not target:
-        raise Refused("a system text, and no user turn to hold it")
+        raise RefusedError("a system text, and no user turn to hold it")
     before, after = draft.system_wrap.split("{content}")
     target[0].parts = [(before, True), *draft.system, (after, True), *target[0].parts]
     draft.system = None
@@ -50,7 +50,7 @@ def alternate(draft: Draft) -> None:
         if turn.role == "tool" or turn.message.tool_calls:
             continue
         if turn.role != expected:
-            raise Refused("this format needs user and assistant to take turns, beginning with the user")
+            raise RefusedError("this format needs user and assistant to take turns, beginning with the user")
         expected = "assistant" if turn.role == "user" else "user"
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from swift.llm.core import Conversation, Message
 from swift.llm.plan.plans import TemplatePlan
 from swift.llm.template.render import CUT, DEFAULT_DATE, PLAIN, Atom, written_date
-from swift.llm.template.tools import Refused
+from swift.llm.template.tools import RefusedError
 from swift.llm.tokenizer import TextTokenizer
 from swift.utils.errors import ModelError
 
@@ -42,9 +42,9 @@ class ChatTemplate:
         self._template = _compile(text)
 
     def atoms(self, conversation: Conversation, generate: bool = False) -> list[Atom]:
-        """Walk one conversation. Raises Refused with the template's own words where it refuses."""
+        """Walk one conversation. Raises RefusedError with the template's own words where it refuses."""
         if not conversation.messages:
-            raise Refused("no messages")
+            raise RefusedError("no messages")
         marks = _free_marks(conversation)
         messages = self._messages(conversation, marks[0])
         if generate:
@@ -54,10 +54,11 @@ class ChatTemplate:
             spans = generated
         else:
             spans = self._grown_spans(conversation, messages, text, marks)
-        spans = self._wanted(conversation, spans)
-        return self._cut(text, spans, marks[0])
+        return self._cut(text, self._wanted(conversation, spans), marks[0])
 
-    def _prompt(self, conversation: Conversation, messages: list[dict[str, Any]], marks: tuple[str, str, str, str]) -> list[Atom]:
+    def _prompt(
+        self, conversation: Conversation, messages: list[dict[str, Any]], marks: tuple[str, str, str, str]
+    ) -> list[Atom]:
         started = ""
         if messages[-1]["role"] == "assistant":
             started = messages[-1]["content"]
@@ -113,7 +114,7 @@ class ChatTemplate:
         try:
             text = self._template.render(**variables)
         except (jinja2.TemplateError, TypeError, KeyError, AttributeError, ValueError, IndexError) as error:
-            raise Refused(f"the tokenizer's chat template refuses: {error}") from None
+            raise RefusedError(f"the tokenizer's chat template refuses: {error}") from None
         return _take_marks(text, marks[1], marks[2])
 
     def _grown_spans(
@@ -212,7 +213,9 @@ class ChatTemplate:
         answers = [message for message in conversation.messages if message.role == "assistant"]
         if len(answers) != len(spans):
             if any(message.train is not None or message.weight is not None for message in answers):
-                raise Refused("the tokenizer's chat template marks another number of answers than there are messages")
+                raise RefusedError(
+                    "the tokenizer's chat template marks another number of answers than there are messages"
+                )
             return [(start, end, True, 1.0) for start, end in spans]
         return [
             (start, end, message.train is not False, 1.0 if message.weight is None else message.weight)
@@ -271,7 +274,7 @@ def _free_marks(conversation: Conversation) -> tuple[str, str, str, str]:
         text += json.dumps(conversation.tools, ensure_ascii=False, default=str)
     free = [chr(code) for code in _MARKS if chr(code) not in text] if max(text, default="") >= _FIRST else _ALL_FREE
     if len(free) < 4:
-        raise Refused("the text uses too many private characters")
+        raise RefusedError("the text uses too many private characters")
     return free[0], free[1], free[2], free[3]
 
 
@@ -319,4 +322,3 @@ def _compile(text: str) -> Any:
             f"The tokenizer's chat template cannot be read (line {error.lineno}: {error.message}). "
             "Choose a template with --template_type."
         ) from None
-

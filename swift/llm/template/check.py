@@ -33,14 +33,19 @@ CONVERSATIONS: tuple[Conversation, ...] = (
     _conversation(("user", "What is the capital of France?"), ("assistant", "Paris.")),
     _conversation(("system", "Be brief."), ("user", "Why is the sky blue?"), ("assistant", "Light is scattered.")),
     _conversation(
-        ("user", "Name a fruit."), ("assistant", "An apple."), ("user", "Another one?"), ("assistant", "A pear — 梨 🍐.")
+        ("user", "Name a fruit."),
+        ("assistant", "An apple."),
+        ("user", "Another one?"),
+        ("assistant", "A pear — 梨 🍐."),
     ),
     _conversation(("user", "\n  def f(x):\n\treturn x\n\n"), ("assistant", "  ```python\nf(1)\n```  \n")),
     _conversation(("user", "Say nothing."), ("assistant", "")),
 )
 
 
-def verify(template: Template, tokenizer: TextTokenizer, conversations: Sequence[Conversation] | None = None) -> Verdict:
+def verify(
+    template: Template, tokenizer: TextTokenizer, conversations: Sequence[Conversation] | None = None
+) -> Verdict:
     """Render conversations by the row and by the tokenizer's chat template, for training and as prompts, and compare ids.
 
     A tokenizer without a chat template, or a template that is the tokenizer's own, gives an empty, equal verdict.

@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 class GenerationTag(Extension):
     """`{% generation %}...{% endgeneration %}`: its output is put between the two marks in the variable `swift_marks`."""
 
-    tags = {"generation"}  # noqa: RUF012 (declared so by Jinja)
+    tags = {"generation"}
 
     def parse(self, parser: Parser) -> nodes.Node:
         """Turn the block into a call of `_marked`."""

@@ -15,7 +15,7 @@ from swift.llm.core import Conversation, Message
 from swift.llm.plan.plans import TemplatePlan
 from swift.llm.template.behaviours import BEHAVIOURS, THINKING, split_reasoning
 from swift.llm.template.draft import Draft, Turn
-from swift.llm.template.tools import TOOL_FORMATS, Fragment, Refused, ToolFormat, with_ids
+from swift.llm.template.tools import TOOL_FORMATS, Fragment, RefusedError, ToolFormat, with_ids
 from swift.llm.tokenizer import TextTokenizer
 
 # (text, id of a control token or PLAIN, trained, weight): what `Segment` says, in a tuple, since there are many.
@@ -63,7 +63,7 @@ class RowRenderer:
         self._end = self._between if row.end is None else self._atoms(self._fill(row.end), self._all)
 
     def atoms(self, conversation: Conversation, generate: bool = False) -> list[Atom]:
-        """Walk one conversation. Raises Refused where the format cannot express it.
+        """Walk one conversation. Raises RefusedError where the format cannot express it.
 
         ``generate``: up to where the answer starts; a last assistant message is left open, to be continued.
         """
@@ -100,7 +100,7 @@ class RowRenderer:
     def _draft(self, conversation: Conversation, generate: bool) -> Draft:
         messages: Sequence[Message] = conversation.messages
         if not messages:
-            raise Refused("no messages")
+            raise RefusedError("no messages")
         system: str | None = self.row.default_system if self.plan.system is None else self.plan.system
         if messages[0].role == "system":
             system = messages[0].content
@@ -157,7 +157,7 @@ class RowRenderer:
             return Turn("assistant", [(content, False)], message, reasoning=reasoning)
         fmt = self._need_format()
         if fmt.one_call and len(message.tool_calls) > 1:
-            raise Refused(f"{len(message.tool_calls)} tool calls in one turn, where this format allows one")
+            raise RefusedError(f"{len(message.tool_calls)} tool calls in one turn, where this format allows one")
         return Turn("assistant", fmt.calls(content, message.tool_calls), message, reasoning=reasoning)
 
     def _results(self, results: list[Message], turns: list[Turn]) -> None:
@@ -167,7 +167,7 @@ class RowRenderer:
 
     def _need_format(self) -> ToolFormat:
         if self.tool_format is None:
-            raise Refused(f"the template {self.row.name!r} has no tool format")
+            raise RefusedError(f"the template {self.row.name!r} has no tool format")
         return self.tool_format
 
     def _tell_tools(self, draft: Draft) -> None:
@@ -178,7 +178,7 @@ class RowRenderer:
             return
         users = [turn for turn in draft.turns if turn.role == "user"]
         if not users:
-            raise Refused("tools, and no user turn to describe them in")
+            raise RefusedError("tools, and no user turn to describe them in")
         if fmt.place == "first_user":
             users[0].parts = [*told, *users[0].parts]
         else:
@@ -189,7 +189,7 @@ class RowRenderer:
         if draft.system is None and not row.system_always:
             return
         if row.system is None:
-            raise Refused(f"the template {row.name!r} has no place for a system text")
+            raise RefusedError(f"the template {row.name!r} has no place for a system text")
         head = self.tool_format.head if self.tool_format is not None and draft.conversation.tools else ""
         if head not in self._systems:
             self._systems[head] = self._wrap(row.system.replace("{head}", head))
@@ -202,7 +202,7 @@ class RowRenderer:
     def _asking_turn(self, turn: Turn, out: list[Atom]) -> None:
         if turn.role == "system":
             if self.row.system is None or self.row.system_always:
-                raise Refused("a system text after the first message")
+                raise RefusedError("a system text after the first message")
             before, after = self._wrap(self.row.system)
         else:
             before, after = self._tool if turn.role == "tool" else self._user
@@ -291,7 +291,16 @@ def _markers(row: TemplateRow, tokenizer: TextTokenizer) -> list[str]:
     """Added tokens in the row's own strings: they separate turns, so no text may write them, special or not."""
     own = "\0".join(
         text
-        for text in (row.prefix, row.system, row.user, row.tool, row.assistant_open, row.assistant_close, row.between, row.end)
+        for text in (
+            row.prefix,
+            row.system,
+            row.user,
+            row.tool,
+            row.assistant_open,
+            row.assistant_close,
+            row.between,
+            row.end,
+        )
         if text
     )
     return [token for token in tokenizer.added_tokens if len(token) > 2 and token in own]

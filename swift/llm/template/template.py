@@ -16,7 +16,7 @@ from swift.llm.template.behaviours import THINKING, split_reasoning
 from swift.llm.template.chat_template import ChatTemplate
 from swift.llm.template.encode import Encoder, Tokens
 from swift.llm.template.render import CUT, PLAIN, Atom, RowRenderer
-from swift.llm.template.tools import TOOL_FORMATS, Refused
+from swift.llm.template.tools import TOOL_FORMATS, RefusedError
 from swift.llm.template.weights import load_weights
 from swift.llm.tokenizer import TextTokenizer
 from swift.utils.errors import DataError, ModelError
@@ -50,6 +50,7 @@ class Template:
         self.tokenizer = self._renderer.tokenizer
         self._encoder = Encoder(self.tokenizer, plan.permissive_special_tokens)
         self.stop_ids, self.stop_strings = self._stops()
+        self.fingerprint: str = self._fingerprint()
 
     @property
     def name(self) -> str:
@@ -63,8 +64,7 @@ class Template:
             return tuple(self._renderer.notes)
         return (self._renderer.row.note,) if self._renderer.row.note else ()
 
-    @property
-    def fingerprint(self) -> str:
+    def _fingerprint(self) -> str:
         """sha256 (hex) over all that decides about ids and mask: row or chat template, tokenizer, plan."""
         settings = asdict(self.plan)
         settings.pop("template_type")
@@ -90,7 +90,8 @@ class Template:
         Raises DataError where the format cannot express the conversation.
         """
         tokens = self._encoder.encode([self._atoms(conversation, generate=True)])
-        return tokens.ids.tolist()
+        ids: list[int] = tokens.ids.tolist()
+        return ids
 
     def encode(self, conversation: Conversation) -> Encoded | Dropped:
         """One sample of training. For many, `encode_batch` is several times as fast."""
@@ -128,7 +129,7 @@ class Template:
     def _atoms(self, conversation: Conversation, generate: bool) -> list[Atom]:
         try:
             return self._renderer.atoms(conversation, generate)
-        except Refused as refused:
+        except RefusedError as refused:
             where = f" ({conversation.place})" if conversation.place is not None else ""
             raise DataError(f"This conversation does not fit the template {self.name!r}{where}: {refused}.") from None
 
@@ -158,7 +159,7 @@ class Template:
             try:
                 atoms.append(self._renderer.atoms(conversation))
                 rows.append(conversation)
-            except Refused as refused:
+            except RefusedError as refused:
                 rows.append(Dropped(str(refused), conversation.place))
         return rows, atoms
 

@@ -18,7 +18,7 @@ Tool: TypeAlias = Mapping[str, Any]
 Parsed: TypeAlias = tuple[str, tuple[ToolCall, ...]]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A conversation that this format cannot express; the text says why. Caught by the template: the row is dropped."""
 
 
@@ -111,7 +111,11 @@ def _hermes_calls(content: str, calls: Sequence[ToolCall]) -> list[Fragment]:
 def _hermes_results(messages: Sequence[Message]) -> list[Fragment]:
     out: list[Fragment] = []
     for number, message in enumerate(messages):
-        out += [("\n" * bool(number) + "<tool_response>\n", True), (message.content, False), ("\n</tool_response>", True)]
+        out += [
+            ("\n" * bool(number) + "<tool_response>\n", True),
+            (message.content, False),
+            ("\n</tool_response>", True),
+        ]
     return out
 
 
@@ -344,8 +348,12 @@ TOOL_FORMATS: Mapping[str, ToolFormat] = {
             head="Environment: ipython\n",
             one_call=True,
         ),
-        ToolFormat(name="mistral", place="before_last_user", parse=_mistral_parse, bare=True, ids=True, **_mistral(" ")),
-        ToolFormat(name="mistral_nemo", place="before_last_user", parse=_mistral_parse, bare=True, ids=True, **_mistral("")),
+        ToolFormat(
+            name="mistral", place="before_last_user", parse=_mistral_parse, bare=True, ids=True, **_mistral(" ")
+        ),
+        ToolFormat(
+            name="mistral_nemo", place="before_last_user", parse=_mistral_parse, bare=True, ids=True, **_mistral("")
+        ),
         ToolFormat(
             name="react_en",
             place="system",

@@ -51,14 +51,18 @@ def load_weights(source: str | None) -> Weigh | None:
 def _numbers(key: str, value: Any) -> list[float]:
     values = value if isinstance(value, list) else [value]
     if not 1 <= len(values) <= 2 or not all(isinstance(item, int | float) for item in values):
-        raise ArgumentError(f"loss weights: {key!r} has {value!r}; one number, or two for a marker and its text, are expected")
+        raise ArgumentError(
+            f"loss weights: {key!r} has {value!r}; one number, or two for a marker and its text, are expected"
+        )
     return [float(item) for item in values]
 
 
 def _weigher(response: Mapping[str, list[float]], query: Mapping[str, Any]) -> Weigh:
     markers = {key: value for key, value in response.items() if len(value) == 2}
     patterns = [(re.compile(key, re.DOTALL), value[0]) for key, value in response.items() if len(value) == 1]
-    split = re.compile("(" + "|".join(map(re.escape, sorted(markers, key=len, reverse=True))) + ")") if markers else None
+    split = (
+        re.compile("(" + "|".join(map(re.escape, sorted(markers, key=len, reverse=True))) + ")") if markers else None
+    )
 
     def weigh(question: str, answer: str) -> list[tuple[str, float]]:
         for stem, value in query.items():

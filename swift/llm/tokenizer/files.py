@@ -46,7 +46,9 @@ def read_files(folder: str | Path) -> TokenizerFiles:
     if not folder.is_dir():
         raise ModelError(f"{folder} is not a folder: a tokenizer is read from a local folder with {FAST}.")
     files = [folder / name for name in NAMES if (folder / name).is_file()]
-    if not any(path.name not in (CONFIG, "special_tokens_map.json") and "chat_template" not in path.name for path in files):
+    if not any(
+        path.name not in (CONFIG, "special_tokens_map.json") and "chat_template" not in path.name for path in files
+    ):
         raise ModelError(
             f"{folder} holds no tokenizer: {FAST} (or tokenizer.model, vocab.json) is missing. "
             "Give a model folder that has one, or download the whole model again."

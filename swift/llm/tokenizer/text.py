@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from swift.llm.tokenizer.files import CONFIG, FAST, TokenizerFiles, read_files
+from swift.llm.tokenizer.files import CONFIG, FAST, NAMED, TokenizerFiles, read_files
 from swift.utils.environ import export
 from swift.utils.errors import ModelError
 
@@ -95,6 +95,21 @@ class TextTokenizer:
         self.named_tokens: Mapping[str, str | None] = files.named
         self.chat_templates: Mapping[str, str] = files.templates
         self.chat_template: str | None = files.templates.get("default")
+        self.fingerprint: str = self._fingerprint()
+
+    @classmethod
+    def from_hf(cls, tokenizer: Any) -> TextTokenizer:
+        """Take over a transformers fast tokenizer. Raises ModelError where it has none of the `tokenizers` library inside."""
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            raise ModelError(
+                f"{type(tokenizer).__name__} is not a fast tokenizer of transformers, nor a TextTokenizer."
+            )
+        template = tokenizer.chat_template
+        templates = template if isinstance(template, dict) else {"default": template} if template else {}
+        named = {name: getattr(tokenizer, name, None) for name in NAMED}
+        folder = Path(tokenizer.name_or_path or ".")
+        return cls(backend.to_str(), TokenizerFiles(folder, (), {}, named, (), {}, templates))
 
     def _complete(self, backend: Backend) -> None:
         """Add what only tokenizer_config.json knows, and mark as special what any file calls so."""
@@ -126,10 +141,11 @@ class TextTokenizer:
         text = self._files.named.get(name)
         return (text, None if text is None else self.backend.token_to_id(text))
 
-    @cached_property
-    def fingerprint(self) -> str:
+    def _fingerprint(self) -> str:
         """sha256 (hex) over the names and the bytes of all files of the tokenizer."""
         digest = hashlib.sha256()
+        if not self.files:  # taken over from memory
+            digest.update(json.dumps([self._text, dict(self.named_tokens), dict(self.chat_templates)]).encode())
         for path in self.files:
             digest.update(f"{path.relative_to(self._files.folder).as_posix()}\0{path.stat().st_size}\0".encode())
             digest.update(path.read_bytes())
@@ -222,9 +238,8 @@ class TextTokenizer:
         named = {name: text for name, text in self._files.named.items() if text is not None}
         length = self._files.config.get("model_max_length")
         kwargs: dict[str, Any] = {} if length is None else {"model_max_length": length}
-        tokenizer = PreTrainedTokenizerFast(
-            tokenizer_object=backend, clean_up_tokenization_spaces=False, **named, **kwargs
-        )
+        build: Any = PreTrainedTokenizerFast
+        tokenizer = build(tokenizer_object=backend, clean_up_tokenization_spaces=False, **named, **kwargs)
         if self.chat_templates:
             only_default = set(self.chat_templates) == {"default"}
             tokenizer.chat_template = self.chat_template if only_default else dict(self.chat_templates)

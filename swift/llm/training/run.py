@@ -23,7 +23,7 @@ from swift.utils.hub import resolve
 from swift.utils.log import logger
 
 if TYPE_CHECKING:
-    from swift.trainers.base import TrainResult
+    from swift.trainers.result import TrainResult
 
 LEDGER = "row_ledger.jsonl"
 

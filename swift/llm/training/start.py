@@ -15,7 +15,7 @@ from swift.llm.plan.train import predict_checkpoint_bytes
 from swift.llm.training.planning import make_plan
 
 if TYPE_CHECKING:
-    from swift.trainers.base import TrainResult
+    from swift.trainers.result import TrainResult
 
 
 def train(command: str, args: Any, sources: Mapping[str, str]) -> TrainResult | TrainPlan:

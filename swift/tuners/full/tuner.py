@@ -7,6 +7,7 @@ from typing import Any
 
 from swift.tuners.base import TunerSettings
 from swift.tuners.full.config import FullSettings
+from swift.utils.bars import foreign_bars
 from swift.utils.errors import CheckpointError, PlanError
 from swift.utils.registry import nearest
 
@@ -44,7 +45,8 @@ class FullTuner:
 
     def save(self, model: Any, folder: Path) -> None:
         """Write config, generation config and safetensors shards."""
-        model.save_pretrained(str(folder))
+        with foreign_bars(shown=False):  # the training loop has its own bar
+            model.save_pretrained(str(folder))
 
     def load(self, model: Any, folder: Path, *, trainable: bool) -> Any:
         """The checkpoint is a whole model: it must be loaded instead of its base, not over it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,15 +32,15 @@ class Material:
     def path(self, *parts: str) -> Path:
         return DATA.joinpath(*parts)
 
-    @lru_cache(maxsize=None)  # noqa: B019 (one object a session)
+    @cache  # noqa: B019 (one object a session)
     def json(self, name: str) -> Any:
         return json.loads((DATA / name).read_text(encoding="utf-8"))
 
-    @lru_cache(maxsize=None)  # noqa: B019
+    @cache  # noqa: B019
     def tokenizer(self, name: str) -> TextTokenizer:
         return load_tokenizer(DATA / "tokenizers" / name)
 
-    @lru_cache(maxsize=None)  # noqa: B019
+    @cache  # noqa: B019
     def template(self, tokenizer: str, row: str | None, **plan: Any) -> Template:
         return open_template(row, self.tokenizer(tokenizer), TemplatePlan(template_type=row, **plan))
 

@@ -14,7 +14,7 @@ from swift.llm.plan.plans import TemplatePlan
 from swift.llm.template.chat_template import ChatTemplate
 from swift.llm.template.check import verify
 from swift.llm.template.render import DEFAULT_DATE
-from swift.llm.template.tools import Refused
+from swift.llm.template.tools import RefusedError
 from swift.utils.errors import DataError
 
 TOKENIZERS = (
@@ -35,7 +35,11 @@ SYSTEM = "the official text loses the system text once the last message is not t
 
 # (tokenizer, case): why the row's ids differ from the official ones. Everything else is equal.
 EXCEPTIONS: dict[tuple[str, str], str] = {
-    **{(name, case): NO_TOOLS for name in ("llama-2-chat", "phi-3.5-mini-instruct", "deepseek-coder-instruct") for case in TOOLS},
+    **{
+        (name, case): NO_TOOLS
+        for name in ("llama-2-chat", "phi-3.5-mini-instruct", "deepseek-coder-instruct")
+        for case in TOOLS
+    },
     **{(name, "reasoning_content_train"): NO_REASONING for name in TOKENIZERS if name != "qwen3"},
     **{
         ("mistral-v3", case): SYSTEM
@@ -79,8 +83,11 @@ def test_ids_equal_transformers(material: Any, name: str, own: bool) -> None:
         assert text == case["text"], id_
         if id_ == "markers_in_text_train":
             # A control token's text in a message stays text, unless the permissive reading is asked for.
-            named = {material.tokenizer(name).special_tokens[text] for text in ("</s>", "<|im_end|>", "<|eot_id|>") if
-                     text in material.tokenizer(name).special_tokens}
+            named = {
+                material.tokenizer(name).special_tokens[text]
+                for text in ("</s>", "<|im_end|>", "<|eot_id|>")
+                if text in material.tokenizer(name).special_tokens
+            }
             assert len([one for one in ids if one in named]) <= len([one for one in case["input_ids"] if one in named])
         else:
             assert ids == case["input_ids"], id_
@@ -101,12 +108,14 @@ def test_texts_of_all_chat_templates(material: Any, name: str) -> None:
         generate = material.conversations[id_]["add_generation_prompt"]
         conversation = material.conversation(id_)
         if "error" in case:
-            with pytest.raises(Refused):
+            with pytest.raises(RefusedError):
                 renderer.atoms(conversation, generate)
             continue
         text = "".join(atom[0] for atom in renderer.atoms(conversation, generate))
-        expected = [re.sub("⟦strftime:(.*?)⟧", lambda found: DEFAULT_DATE.strftime(found[1]), one)
-                    for one in (case["text"], *case.get("also", ()))]
+        expected = [
+            re.sub("⟦strftime:(.*?)⟧", lambda found: DEFAULT_DATE.strftime(found[1]), one)
+            for one in (case["text"], *case.get("also", ()))
+        ]
         assert text in expected, id_
 
 
@@ -137,14 +146,16 @@ def test_rows_write_the_texts_of_families_without_a_tokenizer_here(
     named = {key: (value or "") for key, value in golden["special_tokens"].items()}
     found = TEMPLATE_MAPPING[row]
     texts = {
-        name: getattr(found, name).replace("{bos}", named.get("bos_token", "")).replace("{eos}", named.get("eos_token", ""))
+        name: getattr(found, name)
+        .replace("{bos}", named.get("bos_token", ""))
+        .replace("{eos}", named.get("eos_token", ""))
         for name in ("prefix", "user", "assistant_close")
     }
     renderer = RowRenderer(replace(found, **texts), stand_in, TemplatePlan(template_type=row))
     compared = 0
     for case in golden["cases"]:
         conversation = material.conversation(case["id"])
-        skipped = conversation.tools and found.tools is None or any(m.reasoning for m in conversation.messages)
+        skipped = (conversation.tools and found.tools is None) or any(m.reasoning for m in conversation.messages)
         if "error" in case or (skipped and row != "qwen3"):
             continue
         lost = found.options.get("upstream_loses") == "system" and conversation.messages[0].role == "system"
@@ -153,7 +164,7 @@ def test_rows_write_the_texts_of_families_without_a_tokenizer_here(
         generate = material.conversations[case["id"]]["add_generation_prompt"]
         try:
             text = "".join(atom[0] for atom in renderer.atoms(conversation, generate))
-        except Refused:
+        except RefusedError:
             pytest.fail(f"{row} refuses {case['id']}")
         assert text == case["text"], case["id"]
         compared += 1

@@ -36,7 +36,9 @@ def test_generation_marks_give_the_masks_of_transformers(material: Any, name: st
         if (name, case["id"]) == ("phi-3.5-mini-instruct", "whitespace_code_train"):
             # Phi's <|assistant|> takes the white space that follows, and with it the answer's first characters: by
             # offsets the marker then counts as part of the answer. It is the prompt's.
-            [differing] = [i for i, (one, other) in enumerate(zip(mask, case["assistant_masks"], strict=True)) if one != other]
+            [differing] = [
+                i for i, (one, other) in enumerate(zip(mask, case["assistant_masks"], strict=True)) if one != other
+            ]
             assert tokens.ids[differing] == tokenizer.special_tokens["<|assistant|>"]
             assert mask[differing] == 0
             continue
@@ -45,7 +47,10 @@ def test_generation_marks_give_the_masks_of_transformers(material: Any, name: st
 
 @pytest.mark.parametrize(
     ("name", "template", "row"),
-    [("llama-3.1-instruct", "llama3_training", "llama3"), ("qwen3", "qwen3_instruct_2507_training", "qwen3_nothinking")],
+    [
+        ("llama-3.1-instruct", "llama3_training", "llama3"),
+        ("qwen3", "qwen3_instruct_2507_training", "qwen3_nothinking"),
+    ],
 )
 def test_rows_train_the_same_but_for_the_newline_behind_an_answer(
     material: Any, name: str, template: str, row: str
@@ -75,7 +80,9 @@ def test_rows_train_the_same_but_for_the_newline_behind_an_answer(
         ("mistral-v3", "</s>"),
     ],
 )
-def test_every_answer_and_its_close_are_trained_and_nothing_else(material: Any, name: str, own: bool, close: str) -> None:
+def test_every_answer_and_its_close_are_trained_and_nothing_else(
+    material: Any, name: str, own: bool, close: str
+) -> None:
     template = material.template(name, None if own else material.rows[name])
     tokenizer = template.tokenizer
     for id_ in ("system_multi_train", "long_multi_train", "whitespace_code_train", "unicode_train"):

@@ -62,15 +62,19 @@ def test_a_prompt_is_a_prefix_of_its_sample(material: Any, name: str) -> None:
         alternatives = [{}, {"enable_thinking": False}] if row == "qwen3" else [{}]
         for plan in alternatives:
             template = material.template(name, row, **plan)
-            check(template, row, conversations(seed=7, rounds=12), last_only=row in ONLY_LAST)
+            assert check(template, row, conversations(seed=7, rounds=12), last_only=row in ONLY_LAST) >= len(TEXTS)
 
 
-@pytest.mark.parametrize("name", ["llama-2-chat", "llama-3.1-instruct", "phi-3.5-mini-instruct", "deepseek-coder-instruct"])
+@pytest.mark.parametrize(
+    "name", ["llama-2-chat", "llama-3.1-instruct", "phi-3.5-mini-instruct", "deepseek-coder-instruct"]
+)
 def test_so_it_is_with_the_tokenizers_own_template(material: Any, name: str) -> None:
-    check(material.template(name, None), "own", conversations(seed=3, rounds=12), last_only=False)
+    assert check(material.template(name, None), "own", conversations(seed=3, rounds=12), last_only=False) >= len(TEXTS)
 
 
-def check(template: Any, row: str, samples: list[Conversation], last_only: bool) -> None:
+def check(template: Any, row: str, samples: list[Conversation], last_only: bool) -> int:
+    """Compare every prompt of every conversation; how many there were."""
+    compared = 0
     for conversation, sample in zip(samples, template.encode_batch(samples), strict=True):
         if not isinstance(sample, Encoded):
             assert sample.reason.startswith("no trained token"), (row, sample.reason)  # an empty answer without a close
@@ -79,16 +83,18 @@ def check(template: Any, row: str, samples: list[Conversation], last_only: bool)
         for number, message in enumerate(conversation.messages):
             if message.role != "assistant" or (last_only and number + 1 < len(conversation.messages)):
                 continue
-            if template.row is not None and "system_in_last_user" in template.row.behaviours:
-                # The system text moves with the last user turn: only the last prompt is a beginning of the whole.
-                if number + 1 < len(conversation.messages) and conversation.messages[0].role == "system":
-                    continue
+            moves = template.row is not None and "system_in_last_user" in template.row.behaviours
+            earlier = number + 1 < len(conversation.messages)
+            if moves and earlier and conversation.messages[0].role == "system":
+                continue  # the system text moves with the last user turn: only the last prompt begins the whole
             prompt = template.encode_prompt(Conversation(conversation.messages[:number]))
             assert ids[: len(prompt)] == prompt, (row, conversation.messages)
+            compared += 1
             assert not sample.trained[: len(prompt)].all() or not prompt
             close = sample.trained[len(prompt) :]
             if template.tokenizer.eos_token is not None and prompt:  # else an empty answer may have no token at all
                 assert close[0], (row, conversation.messages)
+    return compared
 
 
 def test_one_by_one_or_in_bulk_the_ids_are_the_same(material: Any) -> None:

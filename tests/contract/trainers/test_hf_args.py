@@ -28,7 +28,9 @@ def test_what_is_said_arrives(tmp_path: Path) -> None:
     assert args.get_warmup_steps(200) == 10
 
 
-@pytest.mark.parametrize(("changes", "steps"), [({"warmup_steps": 3}, 3), ({"warmup_ratio": 0.0}, 0), ({"warmup_ratio": 0.1}, 20)])
+@pytest.mark.parametrize(
+    ("changes", "steps"), [({"warmup_steps": 3}, 3), ({"warmup_ratio": 0.0}, 0), ({"warmup_ratio": 0.1}, 20)]
+)
 def test_warmup(tmp_path: Path, changes: dict[str, Any], steps: int) -> None:
     assert build_args(config(tmp_path, **changes)).get_warmup_steps(200) == steps
 
@@ -39,7 +41,9 @@ def test_hf_args_win(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_is_told_its_neighbour(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="--hf_args: unknown TrainingArguments field 'waight_decay'; did you mean 'weight_decay'"):
+    with pytest.raises(
+        ArgumentError, match="--hf_args: unknown TrainingArguments field 'waight_decay'; did you mean 'weight_decay'"
+    ):
         build_args(config(tmp_path, hf_args={"waight_decay": 0.1}))
 
 
@@ -51,12 +55,14 @@ def test_what_the_loop_cannot_keep_is_refused_all_at_once(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("changes", [{"optim": "adamm"}, {"lr_scheduler_type": "cosin"}, {"save_strategy": "never"}])
 def test_a_value_that_transformers_does_not_know(tmp_path: Path, changes: dict[str, Any]) -> None:
-    with pytest.raises(ArgumentError, match="transformers refuses these training arguments: .*" + next(iter(changes.values()))):
+    with pytest.raises(
+        ArgumentError, match="transformers refuses these training arguments: .*" + next(iter(changes.values()))
+    ):
         build_args(config(tmp_path, **changes))
 
 
 def test_warmup_share_out_of_range(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="--warmup_ratio 1.5"):
+    with pytest.raises(ArgumentError, match=r"--warmup_ratio 1\.5"):
         build_args(config(tmp_path, warmup_ratio=1.5))
 
 

@@ -57,9 +57,18 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("limit", "best", "kept"),
-    [(2, 10, {10, 40}), (2, 40, {30, 40}), (2, None, {30, 40}), (1, 10, {40}), (3, 20, {20, 30, 40}), (None, 10, {10, 20, 30, 40})],
+    [
+        (2, 10, {10, 40}),
+        (2, 40, {30, 40}),
+        (2, None, {30, 40}),
+        (1, 10, {40}),
+        (3, 20, {20, 30, 40}),
+        (None, 10, {10, 20, 30, 40}),
+    ],
 )
-def test_rotation_keeps_the_best_and_the_last(tmp_path: Path, limit: int | None, best: int | None, kept: set[int]) -> None:
+def test_rotation_keeps_the_best_and_the_last(
+    tmp_path: Path, limit: int | None, best: int | None, kept: set[int]
+) -> None:
     folder = ckpt.CheckpointFolder(tmp_path, limit)
     for step in (10, 20, 30, 40):
         write(folder, step)
@@ -145,7 +154,9 @@ def in_child(action: Any) -> str:
 
 
 @pytest.mark.parametrize("bytes_free", [200, 20_000, 120_000], ids=["config", "weights", "optimizer"])
-def test_a_full_disk_is_one_clear_error_and_older_checkpoints_stay(tiny: ModuleType, tmp_path: Path, bytes_free: int) -> None:
+def test_a_full_disk_is_one_clear_error_and_older_checkpoints_stay(
+    tiny: ModuleType, tmp_path: Path, bytes_free: int
+) -> None:
     """A limit on file size stands in for a full disk: the write fails at whatever file comes to it first."""
     _, first = tiny.run(tmp_path, max_steps=3)
 
@@ -182,4 +193,6 @@ def test_no_permission_stops_the_run_before_it_starts(tiny: ModuleType, tmp_path
 def test_an_output_folder_that_is_a_file(tiny: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "output").touch()
     with pytest.raises(DiskError, match=r"output/run: Not a directory"):
-        build_trainer(tiny.tiny_config(tmp_path / "output" / "run"), tiny.tiny_model(), tiny.Samples(4), None, tiny.flat)
+        build_trainer(
+            tiny.tiny_config(tmp_path / "output" / "run"), tiny.tiny_model(), tiny.Samples(4), None, tiny.flat
+        )

@@ -15,7 +15,9 @@ from swift.trainers.sft import build_trainer
 from swift.utils.errors import ArgumentError, DataError
 
 
-def test_a_run_writes_its_log_boards_and_pictures(tiny: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_writes_its_log_boards_and_pictures(
+    tiny: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     changes = {"report_to": ("tensorboard",), "disable_tqdm": False, "include_num_input_tokens_seen": True}
     tiny.run(tmp_path, max_steps=11, **changes)
     rows = [json.loads(line) for line in (tmp_path / "logging.jsonl").read_text().splitlines()]
@@ -112,7 +114,9 @@ def test_noise_in_training_only_and_gone_after(tiny: ModuleType) -> None:
     assert torch.equal(after, still[0])
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0s"), (59, "59s"), (187, "3m 7s"), (7500, "2h 5m"), (100_000, "1d 3h")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0s"), (59, "59s"), (187, "3m 7s"), (7500, "2h 5m"), (100_000, "1d 3h")]
+)
 def test_durations_for_people(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 

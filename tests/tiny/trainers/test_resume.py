@@ -35,7 +35,9 @@ MIXED = {"lora": True, "save_steps": 7, "evaluation_strategy": "epoch", "max_ste
 
 
 @pytest.mark.parametrize("changes", [STEPS, EPOCHS, MIXED], ids=["full", "lora-epochs", "lora-mixed"])
-def test_a_killed_run_becomes_the_run_that_was_never_killed(tiny: ModuleType, tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_a_killed_run_becomes_the_run_that_was_never_killed(
+    tiny: ModuleType, tmp_path: Path, changes: dict[str, Any]
+) -> None:
     chance = random.Random(0)
     kills = {
         "kill_at_fsync": [4, 25, 41],  # in the middle of saves: files, manifest, rename
@@ -71,7 +73,9 @@ def test_resume_takes_the_newest_whole_checkpoint(tiny: ModuleType, tmp_path: Pa
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"checkpoint-6: not a whole checkpoint: model.safetensors has changed.*checkpoint-3"):
+    with pytest.raises(
+        CheckpointError, match=r"checkpoint-6: not a whole checkpoint: model.safetensors has changed.*checkpoint-3"
+    ):
         tiny.run(tmp_path, resume_from=result.last_checkpoint, max_steps=6)
     _, again = tiny.run(tmp_path, resume_from=tmp_path, max_steps=6)
     assert all(torch.equal(before[name], tensor) for name, tensor in tiny.weights(again.last_checkpoint).items())
@@ -107,7 +111,11 @@ def test_weights_alone_cannot_be_continued(tiny: ModuleType, tmp_path: Path) -> 
     with pytest.raises(CheckpointError, match="--resume_only_model true"):
         tiny.run(tmp_path / "a", resume_from=result.last_checkpoint, max_steps=6)
     trainer = build_trainer(
-        tiny.tiny_config(tmp_path / "b", max_steps=1, learning_rate=0.0), tiny.tiny_model(), tiny.Samples(40), None, tiny.flat
+        tiny.tiny_config(tmp_path / "b", max_steps=1, learning_rate=0.0),
+        tiny.tiny_model(),
+        tiny.Samples(40),
+        None,
+        tiny.flat,
     )
     again = trainer.train(result.last_checkpoint, only_model=True)
     assert again.global_step == 1
@@ -122,8 +130,14 @@ def test_an_adapter_and_a_model_are_not_mixed_up(tiny: ModuleType, tmp_path: Pat
 
 
 def test_early_stopping_counts_over_a_resume(tiny: ModuleType, tmp_path: Path) -> None:
-    changes = {"learning_rate": 0.0, "eval_steps": 2, "save_steps": 2, "early_stopping_patience": 3, "save_total_limit": None}
-    trainer, whole = tiny.run(tmp_path / "whole", **changes)
+    changes = {
+        "learning_rate": 0.0,
+        "eval_steps": 2,
+        "save_steps": 2,
+        "early_stopping_patience": 3,
+        "save_total_limit": None,
+    }
+    _, whole = tiny.run(tmp_path / "whole", **changes)
     assert whole.global_step == 8  # the first evaluation sets the mark, three more do not beat it
     _, again = tiny.run(tmp_path / "again", resume_from=tmp_path / "whole" / "checkpoint-4", **changes)
     assert again.global_step == 8

@@ -27,7 +27,7 @@ def test_without_shuffling_rows_come_as_they_are() -> None:
 
 
 def test_the_order_is_the_same_on_every_machine() -> None:
-    assert Order(seed=42).epoch(np.ones(8, dtype=np.int32), 2).tolist() == [7, 4, 3, 1, 6, 0, 2, 5]
+    assert Order(seed=42).epoch(np.ones(8, dtype=np.int32), 2).tolist() == [3, 2, 1, 5, 7, 4, 0, 6]
 
 
 def test_grouping_puts_like_lengths_into_a_step() -> None:
@@ -87,12 +87,9 @@ def test_skipping_touches_no_earlier_row_and_no_random_number(tiny: ModuleType) 
 
 
 def test_a_filler_carries_no_loss(tiny: ModuleType) -> None:
-    rows = tiny.Samples(5)
-    batches = EpochBatches(rows.lengths, Order(seed=0), batch_size=4, rank=3, world_size=4)
+    rows = tiny.Samples(2)
+    batches = EpochBatches(rows.lengths, Order(seed=0), batch_size=1, rank=3, world_size=4)
     (batch,) = BatchLoader(rows, batches, tiny.flat)
-    assert (batch["labels"] == -100).sum() in (batch["labels"].numel(), (batch["labels"] == -100).sum())
-    filler = BatchLoader(tiny.Samples(2), EpochBatches(rows.lengths[:2], Order(seed=0), batch_size=1, rank=3, world_size=4), tiny.flat)
-    (batch,) = filler
     assert (batch["labels"] == -100).all()
 
 
@@ -101,4 +98,14 @@ def test_the_fingerprint_tells_data_and_order_apart() -> None:
     assert one == fingerprint(LENGTHS.astype(np.int64), Order(seed=1))
     changed = LENGTHS.copy()
     changed[-1] += 1
-    assert len({one, fingerprint(changed, Order(seed=1)), fingerprint(LENGTHS, Order(seed=2)), fingerprint(LENGTHS, Order(seed=1, step_size=2))}) == 4
+    assert (
+        len(
+            {
+                one,
+                fingerprint(changed, Order(seed=1)),
+                fingerprint(LENGTHS, Order(seed=2)),
+                fingerprint(LENGTHS, Order(seed=1, step_size=2)),
+            }
+        )
+        == 4
+    )

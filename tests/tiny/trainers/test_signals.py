@@ -11,7 +11,7 @@ import torch
 from transformers import TrainerCallback
 
 from swift.trainers.sft import build_trainer
-from swift.utils.errors import Interrupted
+from swift.utils.errors import StoppedError
 from swift.utils.manifest import check_manifest
 
 
@@ -50,12 +50,14 @@ def test_a_signal_saves_what_it_stops_and_the_run_goes_on_exactly(
 ) -> None:
     listeners = [signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)]
     whole = trainer(tiny, tmp_path / "whole", **changes).train()
-    with pytest.raises(Interrupted) as stopped:
+    with pytest.raises(StoppedError) as stopped:
         trainer(tiny, tmp_path / "part", Interrupter(number, event, step), **changes).train()
     assert stopped.value.exit_code == 128 + number
     checkpoint = Path(str(stopped.value).split("--resume_from_checkpoint ")[1])
     assert check_manifest(checkpoint) == []
-    assert f"stopped by {number.name} after step {checkpoint.name.removeprefix('checkpoint-')} of 21" in str(stopped.value)
+    assert f"stopped by {number.name} after step {checkpoint.name.removeprefix('checkpoint-')} of 21" in str(
+        stopped.value
+    )
     again = trainer(tiny, tmp_path / "part", **changes).train(checkpoint)
     assert tiny.losses(tmp_path / "part") == tiny.losses(tmp_path / "whole")
     assert again.train_loss == whole.train_loss

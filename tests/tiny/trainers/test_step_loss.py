@@ -21,7 +21,13 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def train(tiny: ModuleType, run_dir: Path, rows: Any, collate: Any = None, **changes: Any) -> list[dict[str, Any]]:
     """The log of a run without dropout, and the weights it came to under "weights" of the last row."""
-    values = {"logging_steps": 1, "learning_rate": 1e-2, "gradient_accumulation_steps": 1, "num_train_epochs": 2, **changes}
+    values = {
+        "logging_steps": 1,
+        "learning_rate": 1e-2,
+        "gradient_accumulation_steps": 1,
+        "num_train_epochs": 2,
+        **changes,
+    }
     trainer = build_trainer(
         tiny.tiny_config(run_dir, **values), tiny.tiny_model(), rows, tiny.Samples(9, seed=1), collate or tiny.flat
     )
@@ -66,7 +72,10 @@ def test_the_course_does_not_depend_on_how_a_step_is_cut(
 
 
 def test_evaluation_weights_tokens_not_batches(tiny: ModuleType, tmp_path: Path) -> None:
-    logs = [train(tiny, tmp_path / str(size), tiny.Samples(12), eval_batch_size=size, eval_steps=1, max_steps=1) for size in (1, 4, 9)]
+    logs = [
+        train(tiny, tmp_path / str(size), tiny.Samples(12), eval_batch_size=size, eval_steps=1, max_steps=1)
+        for size in (1, 4, 9)
+    ]
     losses = [row["eval_loss"] for log in logs for row in log if "eval_loss" in row]
     assert losses == pytest.approx(losses[:1] * len(losses), rel=1e-6)
 
@@ -93,7 +102,7 @@ def test_sentence_accuracy_counts_samples(tiny: ModuleType, tmp_path: Path) -> N
     padded = train(tiny, tmp_path / "padded", tiny.Samples(8), tiny.padded, batch_size=8, **changes)
     accuracies = [row["token_acc"] for row in flat if "token_acc" in row]
     assert {round(8 * value, 6) % 1 for value in accuracies} == {0.0}
-    assert 0 < max(accuracies)
+    assert max(accuracies) > 0
     assert [row["token_acc"] for row in padded if "token_acc" in row][:4] == accuracies[:4]
 
 
@@ -145,7 +154,13 @@ def test_ranks_learn_what_one_process_learns(tiny: ModuleType, tmp_path: Path) -
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    changes = {"batch_size": 2, "gradient_accumulation_steps": 2, "num_train_epochs": 1, "logging_steps": 1, "use_cpu": True}
+    changes = {
+        "batch_size": 2,
+        "gradient_accumulation_steps": 2,
+        "num_train_epochs": 1,
+        "logging_steps": 1,
+        "use_cpu": True,
+    }
     program = (
         "import importlib.util, json, sys, pathlib\n"
         "spec = importlib.util.spec_from_file_location('tiny_run', sys.argv[1]); tiny = importlib.util.module_from_spec(spec)\n"
@@ -156,7 +171,13 @@ def test_ranks_learn_what_one_process_learns(tiny: ModuleType, tmp_path: Path) -
     )
 
     def start(rank: int) -> subprocess.Popen[str]:
-        ranks = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        ranks = {
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": "2",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+        }
         return subprocess.Popen(
             [sys.executable, "-c", program, tiny.__file__, str(tmp_path / "two"), json.dumps({**changes, "ddp_backend": "gloo"})],
             env={**os.environ, "PYTHONPATH": str(ROOT), **ranks}, stderr=subprocess.PIPE, text=True,
@@ -166,5 +187,7 @@ def test_ranks_learn_what_one_process_learns(tiny: ModuleType, tmp_path: Path) -
     errors = [process.communicate(timeout=240)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], errors
     two = [json.loads(line) for line in (tmp_path / "two" / "logging.jsonl").read_text().splitlines()]
-    one = train(tiny, tmp_path / "one", tiny.Samples(41), batch_size=4, gradient_accumulation_steps=2, num_train_epochs=1)
+    one = train(
+        tiny, tmp_path / "one", tiny.Samples(41), batch_size=4, gradient_accumulation_steps=2, num_train_epochs=1
+    )
     assert_same_course(one, two)

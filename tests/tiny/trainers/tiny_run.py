@@ -140,7 +140,16 @@ def run(run_dir: Path, resume_from: Path | None = None, lora: bool = False, **ch
 
 def losses(run_dir: Path) -> list[tuple[Any, ...]]:
     """What the log says, without times and speeds."""
-    names = ("global_step", "loss", "token_acc", "grad_norm", "learning_rate", "eval_loss", "eval_token_acc", "train_loss")
+    names = (
+        "global_step",
+        "loss",
+        "token_acc",
+        "grad_norm",
+        "learning_rate",
+        "eval_loss",
+        "eval_token_acc",
+        "train_loss",
+    )
     rows = [json.loads(line) for line in (run_dir / "logging.jsonl").read_text().splitlines()]
     return [tuple(row.get(name) for name in names) for row in rows]
 

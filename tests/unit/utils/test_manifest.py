@@ -52,7 +52,9 @@ def test_each_difference_is_one_sentence(folder: Path) -> None:
     assert "weights.bin is missing" in check_manifest(folder)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": {"a": 3}}', '{"files": {"a": {"size": "x", "sha256": ""}}}'])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"files": {"a": 3}}', '{"files": {"a": {"size": "x", "sha256": ""}}}']
+)
 def test_a_damaged_manifest_is_said_to_be(folder: Path, content: str) -> None:
     (folder / MANIFEST).write_text(content)
     assert check_manifest(folder) == ["manifest.json is damaged"]
@@ -66,7 +68,13 @@ def test_no_manifest_and_no_folder(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "step"),
-    [("checkpoint-12", 12), ("a/checkpoint-3", 3), ("checkpoint-", None), (".checkpoint-3.partial", None), ("checkpoint-3-merged", None)],
+    [
+        ("checkpoint-12", 12),
+        ("a/checkpoint-3", 3),
+        ("checkpoint-", None),
+        (".checkpoint-3.partial", None),
+        ("checkpoint-3-merged", None),
+    ],
 )
 def test_the_step_is_in_the_name(name: str, step: int | None) -> None:
     assert checkpoint_step(name) == step
