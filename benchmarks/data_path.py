@@ -1,10 +1,11 @@
 """Rows per second from JSON to tokens and mask, beside the bare fast tokenizer on the same text, in the same run.
 
-    python benchmarks/data_path.py --data alpaca_en_demo.json --tokenizer FOLDER [--rows 50000]
+    python benchmarks/data_path.py --data alpaca_en_demo.json --tokenizer FOLDER --template_type qwen2_5
 
 The rows of the file are repeated with a number written into each, so that no text occurs twice. The bare tokenizer gets
 each row rendered as one text and does nothing else: no JSON, no mask, no file. Both are timed several times, in turn, and
-the best of each counts. Printed as ratios of the bare tokenizer's time; the aim is at most 1.15 for the first launch.
+the best of each counts. Printed as ratios of the bare tokenizer's time; the aim is at most 1.15 for the first launch. On
+a machine with other work only the ratio of CPU seconds means something, and it does not show what runs side by side.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Clock:
         self.wall, self.cpu = time.perf_counter(), time.process_time()
 
     def read(self) -> tuple[float, float]:
+        """Return (wall, CPU) seconds."""
         return time.perf_counter() - self.wall, time.process_time() - self.cpu
 
 

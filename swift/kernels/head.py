@@ -67,6 +67,11 @@ class SelectedLoss:
         self._head = _plain_head(model, self._output)
         self._checked = False
 
+    @property
+    def is_chunked(self) -> bool:
+        """Whether logits are made here, in chunks; False: by the model's own head, for all chosen rows at once."""
+        return self._head is not None
+
     def __call__(self, model: nn.Module, batch: Mapping[str, Any]) -> TokenLosses:
         """Run ``model`` (wrapped or not) on the batch and return the losses of its trained tokens.
 

@@ -138,7 +138,7 @@ class SwiftTrainer(Trainer):
             raise CheckpointError(
                 f"{checkpoint}: cannot be continued exactly: it was trained on {state.num_samples:,} rows, "
                 f"{state.step_size} a step; now there are {len(self.rows):,} rows, {self.order.step_size} a step, or their "
-                "lengths, --data_seed or their order differ. Use the same data, seed and batch sizes; "
+                "lengths, --dataset_seed or their order differ. Use the same data, seed and batch sizes; "
                 "or --ignore_data_skip true to begin the data anew, or --resume_only_model true."
             )
         return state

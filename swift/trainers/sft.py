@@ -30,10 +30,12 @@ def build_trainer(
     save_model: Callable[[Path], None] | None = None,
     load_model: Callable[[Path], None] | None = None,
     predict: Callable[[torch.nn.Module], Mapping[str, float]] | None = None,
+    parameter_groups: Sequence[dict[str, Any]] | None = None,
 ) -> SwiftTrainer:
     """Return the trainer of one run; `train()` starts it. `collate` makes a batch (see ``batch.py``) of a list of rows.
 
-    Without rows in `val` nothing is evaluated. Raises DataError where there is nothing to train on, ArgumentError for
+    Without rows in `val` nothing is evaluated. `parameter_groups`, where a method has learning rates of its own, replace the
+    Trainer's. Raises DataError where there is nothing to train on, ArgumentError for
     settings that transformers refuses or that need a validation set.
     """
     if not len(train):
@@ -54,4 +56,8 @@ def build_trainer(
         tokenizer_files=tuple(tokenizer_files),
         extra_files=dict(extra_files or {}),
     )
-    return SwiftTrainer(config, model, train, val, collate, callbacks=callbacks, hooks=hooks)
+    trainer = SwiftTrainer(config, model, train, val, collate, callbacks=callbacks, hooks=hooks)
+    if parameter_groups is not None:
+        optimizer, settings = trainer.get_optimizer_cls_and_kwargs(trainer.args, trainer.model)
+        trainer.optimizer_cls_and_kwargs = (optimizer, {**settings, "params": list(parameter_groups)})
+    return trainer

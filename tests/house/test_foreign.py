@@ -57,6 +57,8 @@ def test_the_environment_is_written_in_its_own_modules_only() -> None:
             continue
         for node in ast.walk(tree):
             text = ast.unparse(node) if isinstance(node, (ast.Assign, ast.Call, ast.Delete, ast.AugAssign)) else ""
-            if text.startswith(("os.environ[", "os.environ.setdefault", "os.environ.update", "os.putenv", "del os.environ")):
+            if text.startswith(
+                ("os.environ[", "os.environ.setdefault", "os.environ.update", "os.putenv", "del os.environ")
+            ):
                 writers.append(f"{name}:{node.lineno} {text[:60]}")
     assert writers == []

@@ -12,7 +12,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from source import modules
 
-FROZEN_PARTS = ("swift.llm.arguments", "swift.llm.catalog.rows", "swift.llm.plan", "swift.llm.core", "swift.trainers.config")
+FROZEN_PARTS = (
+    "swift.llm.arguments",
+    "swift.llm.catalog.rows",
+    "swift.llm.plan",
+    "swift.llm.core",
+    "swift.trainers.config",
+)
 NAMES = [name for name, _, _ in modules() if name.startswith(FROZEN_PARTS)]
 
 

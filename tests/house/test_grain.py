@@ -67,7 +67,11 @@ def test_the_project_speaks_of_itself_alone() -> None:
     found = []
     for file in files:
         path = ROOT / file
-        if path.suffix in (".py", ".md", ".toml", ".txt", ".sh", ".yaml", "") and path.is_file() and path != Path(__file__):
+        if (
+            path.suffix in (".py", ".md", ".toml", ".txt", ".sh", ".yaml", "")
+            and path.is_file()
+            and path != Path(__file__)
+        ):
             text = path.read_text(encoding="utf-8", errors="replace")
             found += [f"{file}: {match.group(0)}" for match in foreign.finditer(text)]
     assert found == []

@@ -27,7 +27,12 @@ SURFACES = ("swift", "swift.llm", "swift.__main__")
 
 HEAVY = ("torch", "transformers", "datasets", "peft", "accelerate", "gradio", "fastapi")
 LIGHT_LAYERS = (
-    "swift.utils", "swift.cli", "swift.llm.arguments", "swift.llm.catalog", "swift.llm.plan", "swift.llm.core",
+    "swift.utils",
+    "swift.cli",
+    "swift.llm.arguments",
+    "swift.llm.catalog",
+    "swift.llm.plan",
+    "swift.llm.core",
 )
 
 

@@ -47,3 +47,29 @@ def build_model(folder: Path) -> Path:
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the tiny model; tests that change it work on a copy."""
     return build_model(tmp_path_factory.mktemp("model") / "tiny-qwen")
+
+
+def write_rows(path: Path, num: int) -> Path:
+    """Rows of query, response and a system text, as JSON lines."""
+    rows = [
+        {"system": "Be exact.", "query": f"What is {i} plus one?", "response": f"The sum is {i + 1}."} for i in range(num)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def adapter_checkpoint(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA checkpoint that `swift sft` wrote; tests that change it work on a copy of it."""
+    from swift.llm.arguments.commands import SftArguments
+    from swift.llm.sft import sft_main
+
+    folder = tmp_path_factory.mktemp("run")
+    result = sft_main(
+        SftArguments(
+            model_id_or_path=str(model_folder), dataset=(str(write_rows(folder / "rows.jsonl", 24)),),
+            dataset_test_ratio=0.25, max_steps=6, learning_rate=0.02, batch_size=4, max_length=256, save_steps=6, eval_steps=6,
+            output_dir=str(folder / "output"), system="Answer with one number.",
+        )
+    )  # fmt: skip
+    return Path(result.last_checkpoint)

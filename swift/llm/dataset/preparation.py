@@ -30,7 +30,7 @@ from swift.utils.errors import DataError
 
 __all__ = ["Prepared", "prepare", "read_conversations", "split_blocks"]
 
-CHUNK_ROWS = 1024
+CHUNK_ROWS = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,7 @@ def split_blocks(sample: Encoded, block: int) -> list[Encoded]:
     if len(sample) <= block:
         return [sample]
     blocks = []
-    for start in range(0, len(sample) - 1, block - 1):
+    for start in range(0, len(sample) - 1, max(block - 1, 1)):
         end = min(start + block, len(sample))
         trained = sample.trained[start:end].copy()
         trained[0] = False

@@ -60,7 +60,7 @@ class FakeEngine:
             yield Step(part, ("stop" if stops else "length") if last else None)
 
     async def score(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
-        """RefusedError: a script has no probabilities."""
+        """Refused: a script has no probabilities."""
         raise EngineError("this engine has no log-probabilities.")
 
     async def abort(self, request_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 HIDDEN = ("reasons", "facts")
@@ -18,7 +19,11 @@ def explain(plan: Any) -> str:
         value = getattr(plan, field.name)
         if dataclasses.is_dataclass(value):
             blocks.append(_block(field.name, value, f"{field.name}.", plan.reasons))
-    facts = [f"  {name}: {value}" for name, value in plan.facts.items() if isinstance(value, str | float)]
+    facts = [
+        f"  {name}: {value:,.1f}" if isinstance(value, float) else f"  {name}: {value}"
+        for name, value in plan.facts.items()
+        if isinstance(value, str | float)
+    ]
     if facts:
         blocks.append("\n".join(["facts", *facts]))
     return "\n\n".join(block for block in blocks if block)
@@ -33,7 +38,10 @@ def _block(title: str, part: Any, prefix: str, reasons: Any) -> str:
             continue
         if reason is None and _is_default(field, value):
             continue
-        rows.append((field.name, _show(value), reason or ""))
+        if isinstance(value, Mapping):
+            rows += [(name, shown(one), reasons.get(prefix + name, "")) for name, one in value.items()]
+            continue
+        rows.append((field.name, shown(value), reason or ""))
     if not rows:
         return ""
     name_width = max(len(name) for name, _, _ in rows)
@@ -51,8 +59,9 @@ def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:
     return bool(value == field.default)
 
 
-def _show(value: Any) -> str:
-    if isinstance(value, tuple):
+def shown(value: Any) -> str:
+    """A value as a person would type it."""
+    if isinstance(value, tuple | list):
         return " ".join(str(item) for item in value) or "(none)"
     if isinstance(value, bool) or value is None:
         return str(value).lower()

@@ -25,7 +25,7 @@ SECRETS = ("hub_token", "api_key", "eval_token")
 """Arguments that are never written to a file."""
 
 OF_THE_COMMAND_LINE = ("resume_from_checkpoint", "resume_only_model", "auto_resume", "dry_run", "debug", "output_dir",
-                       "ignore_args_error")  # fmt: skip
+                       "add_output_dir_suffix", "ignore_args_error")  # fmt: skip
 """Arguments that say how this call runs, not what is trained: a checkpoint never sets them."""
 
 

@@ -51,6 +51,7 @@ NOT_YET_VALUES: Mapping[str, tuple[Any, str]] = {
     "metric_warmup_step": (0, "TorchAcc"),
     "gpu_memory_fraction": (None, "a cap on GPU memory"),
     "neftune_backend": (None, "another NEFTune backend"),
+    "save_safetensors": (True, "saving weights in a format that can run code when it is read (pickle)"),
 }
 """Arguments that this version takes at one value only."""
 
@@ -131,7 +132,7 @@ def resolve_train(
         attention=attention,
         reasons=reasons,
         problems=problems,
-    )  # type: ignore[arg-type]
+    )
     trainer = _resolve_trainer(args, facts, tuner, model, compute, data, reasons, problems)
     problems.stop_if_any()
     return TrainPlan(

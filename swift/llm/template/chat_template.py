@@ -24,7 +24,7 @@ from swift.utils.errors import ModelError
 
 # Marks of `{% generation %}` in the rendered text; a mark that a text contains itself is never chosen (`_free_marks`).
 _MARKS = range(0xF0000, 0xF0100)
-_FIRST = chr(_MARKS[0])
+_PRIVATE = re.compile(f"[{chr(_MARKS[0])}-{chr(_MARKS[-1])}]")
 _ALL_FREE = [chr(code) for code in _MARKS[:4]]
 
 
@@ -272,7 +272,8 @@ def _free_marks(conversation: Conversation) -> tuple[str, str, str, str]:
     if conversation.tools or any(message.tool_calls or message.reasoning for message in conversation.messages):
         text += json.dumps([asdict(message) for message in conversation.messages], ensure_ascii=False, default=str)
         text += json.dumps(conversation.tools, ensure_ascii=False, default=str)
-    free = [chr(code) for code in _MARKS if chr(code) not in text] if max(text, default="") >= _FIRST else _ALL_FREE
+    taken = set(_PRIVATE.findall(text))
+    free = [chr(code) for code in _MARKS if chr(code) not in taken] if taken else _ALL_FREE
     if len(free) < 4:
         raise RefusedError("the text uses too many private characters")
     return free[0], free[1], free[2], free[3]

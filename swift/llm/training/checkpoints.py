@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from swift.utils.errors import CheckpointError
-from swift.utils.manifest import check_manifest, newest_valid_checkpoint
+from swift.utils.manifest import check_manifest, list_checkpoints, newest_valid_checkpoint
 
 RUN = re.compile(r"^v(\d+)-\d{8}-\d{6}$")
 
@@ -58,12 +58,15 @@ def choose_run_folder(args: Any, sources: Mapping[str, str], model_type: str, *,
     checkpoint = find_checkpoint(Path(args.resume_from_checkpoint)) if args.resume_from_checkpoint else None
     if checkpoint is None and args.auto_resume:
         checkpoint = _newest_of_all(root / model_type if add_suffix else root)
-    if checkpoint is not None and not args.resume_only_model and "output_dir" not in sources:
-        if newest_valid_checkpoint(checkpoint.parent) == checkpoint and (checkpoint.parent / "sft_args.json").is_file():
-            return RunFolder(path=checkpoint.parent, reason=f"goes on from {checkpoint.name}", resume_from=checkpoint)
+    same_folder = checkpoint is not None and not args.resume_only_model and "output_dir" not in sources
+    if checkpoint is not None and same_folder and _is_newest(checkpoint):
+        return RunFolder(path=checkpoint.parent, reason=f"goes on from {checkpoint.name}", resume_from=checkpoint)
     if not add_suffix:
+        _must_be_free(root, checkpoint if not args.resume_only_model else None)
         return RunFolder(path=root, reason="output_dir, as --add_output_dir_suffix is false", resume_from=checkpoint)
     parent = root / model_type
+    if checkpoint is not None and same_folder and RUN.match(checkpoint.parent.name):
+        parent = checkpoint.parent.parent  # a branch of that run lies beside it
     versions = [int(m.group(1)) for m in map(RUN.match, (p.name for p in parent.glob("v*-*"))) if m]
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     return RunFolder(
@@ -71,6 +74,21 @@ def choose_run_folder(args: Any, sources: Mapping[str, str], model_type: str, *,
         reason="the next free version",
         resume_from=checkpoint,
     )
+
+
+def _must_be_free(root: Path, resumed: Path | None) -> None:
+    """Refuse a folder that holds another run's checkpoints: the two would be taken for one run."""
+    others = list_checkpoints(root)
+    if others and (resumed is None or resumed.parent.resolve() != root.resolve()):
+        raise CheckpointError(
+            f"--output_dir {root} with --add_output_dir_suffix false: holds {others[-1].name} of another run. Choose another"
+            f" folder, or go on with that run: --resume_from_checkpoint {root}"
+        )
+
+
+def _is_newest(checkpoint: Path) -> bool:
+    """Whether its run would go on exactly from it: no later whole checkpoint lies beside it."""
+    return newest_valid_checkpoint(checkpoint.parent) == checkpoint and (checkpoint.parent / "sft_args.json").is_file()
 
 
 def _newest_of_all(parent: Path) -> Path | None:

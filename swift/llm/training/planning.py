@@ -9,9 +9,15 @@ from typing import Any
 from swift.llm.catalog.registries import TEMPLATE_MAPPING, TUNER_MAPPING
 from swift.llm.plan.facts import gather_machine
 from swift.llm.plan.find import find_model, inherit, register_rows
-from swift.llm.plan.plans import TrainPlan
+from swift.llm.plan.explain import shown
+from swift.llm.plan.plans import TrainPlan, TunerPlan
+from swift.llm.plan.store import read_plan
 from swift.llm.plan.train import TrainFacts, resolve_train
 from swift.llm.training.checkpoints import choose_run_folder, find_checkpoint
+from swift.utils.errors import PlanError
+
+FREE_FOR_A_NEW_RUN = ("lora_lr_ratio", "freeze_parameters", "freeze_parameters_ratio", "additional_trainable_parameters")
+"""Settings of a tuner that say how to go on, not what its weights are."""
 
 
 def make_plan(command: str, args: Any, sources: Mapping[str, str]) -> tuple[TrainPlan, Any]:
@@ -36,4 +42,32 @@ def make_plan(command: str, args: Any, sources: Mapping[str, str]) -> tuple[Trai
         resume_from=str(folder.resume_from.absolute()) if folder.resume_from else None,
     )
     plan = resolve_train(command, args, sources, facts, row, why, templates=TEMPLATE_MAPPING, tuners=TUNER_MAPPING)
+    if plan.resume_from is not None:
+        refuse_another_tuner(plan, Path(plan.resume_from))
     return plan, args
+
+
+def refuse_another_tuner(plan: TrainPlan, checkpoint: Path) -> None:
+    """What was trained has the shape it was trained with: settings of the tuner that differ would be ignored.
+
+    Raises PlanError that names each of them.
+    """
+    if not (checkpoint / "plan.json").is_file():
+        return
+    before, now = _settings(read_plan(checkpoint / "plan.json", TrainPlan).tuner), _settings(plan.tuner)
+    if before["sft_type"] != now["sft_type"]:
+        before, now = {"sft_type": before["sft_type"]}, {"sft_type": now["sft_type"]}
+    may_change = FREE_FOR_A_NEW_RUN if plan.resume_only_model else ()
+    changed = [name for name in now if name not in may_change and before.get(name) != now[name]]
+    if changed:
+        raise PlanError(
+            [f"--{name}: is {shown(now[name])}, and {checkpoint.name} was trained with {shown(before.get(name))}. Leave it out,"
+             " or start a run of its own without the checkpoint." for name in changed]
+        )  # fmt: skip
+
+
+def _settings(tuner: TunerPlan) -> dict[str, Any]:
+    """The tuner's settings by the names of their arguments, as JSON has them."""
+    fields = {"sft_type": tuner.sft_type, "target_modules": tuner.target_modules, "target_regex": tuner.target_regex,
+              "modules_to_save": tuner.modules_to_save, **tuner.options}  # fmt: skip
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}

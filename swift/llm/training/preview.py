@@ -15,25 +15,24 @@ TOKENS_SHOWN = 400
 SAMPLES_SHOWN = 3
 
 
-def tokens_of(ids: list[int], tokenizer: Tokenizer) -> list[str]:
-    """Each token's text; tokens that are parts of one character stay together with it."""
-    texts: list[str] = []
+def tokens_of(ids: list[int], tokenizer: Tokenizer) -> list[tuple[int, str]]:
+    """(index of its first token, text) of each piece: a token, or the tokens that make one character together."""
+    pieces: list[tuple[int, str]] = []
     start = 0
     for end in range(1, len(ids) + 1):
         text = tokenizer.decode(ids[start:end])
         if "\ufffd" in text and end - start < 4 and end < len(ids):
             continue
-        texts += [text, *[""] * (end - start - 1)]
+        pieces.append((start, text))
         start = end
-    return texts
+    return pieces
 
 
 def show_sample(sample: Encoded, tokenizer: Tokenizer, *, colour: bool) -> str:
     """One sample as its tokens, divided by ``|``; trained tokens green, or between ``[[`` and ``]]`` without colour."""
     ids = [int(token) for token in sample.input_ids[:TOKENS_SHOWN]]
-    texts = tokens_of(ids, tokenizer)
     pieces: list[str] = []
-    for trained, run in _runs(list(zip(texts, sample.trained.tolist(), strict=False))):
+    for trained, run in _runs([(text, bool(sample.trained[index])) for index, text in tokens_of(ids, tokenizer)]):
         text = "|".join(piece.replace("\n", "\\n") for piece in run)
         if colour:
             pieces.append(f"{GREEN}{text}{RESET}" if trained else f"{DIM}{text}{RESET}")

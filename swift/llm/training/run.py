@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from swift.trainers.result import TrainResult
 
 LEDGER = "row_ledger.jsonl"
+BEGUN = "training_args.json"
+"""The loop writes it when it begins: from then on the run folder stays, whatever happens."""
 
 
 def open_data(plan: TrainPlan, *, ledger: Path | None, progress: bool = True) -> tuple[TextTokenizer, Template, Any]:
@@ -43,47 +47,57 @@ def open_data(plan: TrainPlan, *, ledger: Path | None, progress: bool = True) ->
                 plan.template.template_type, verdict.first_difference,
             )  # fmt: skip
     prepared = prepare(plan.data, template, ledger_path=ledger, progress=progress)
+    for note in template.notes:
+        logger.warning("%s", note)
     return tokenizer, template, prepared
 
 
 def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> TrainResult:
     """Train as planned. Returns the result; the run folder holds checkpoints, logs, plots and the row ledger.
 
-    ``debug`` prints the first samples as tokens. Raises SwiftError; a run folder that got no file is taken away again.
+    ``debug`` prints the first samples as tokens. Raises SwiftError; a run folder whose loop never began is taken away again.
     """
     from swift.llm.training.predict import predictor
     from swift.trainers.sft import build_trainer
     from swift.tuners import open_tuner
 
+    check_targets(plan)
     plan = fetch_weights(plan)
-    run_dir = make_run_folder(Path(plan.run_dir))
-    try:
+    with run_folder(Path(plan.run_dir)) as run_dir:
         tokenizer, template, prepared = open_data(plan, ledger=run_dir / LEDGER)
-    except BaseException:
-        leave_no_trace(run_dir)
-        raise
-    for line in [*show_data(prepared, plan), *(show_samples(prepared, tokenizer) if debug else ())]:
-        logger.info("%s", line)
-    write_json_atomic(run_dir / "sft_args.json", args_json)
-    write_json_atomic(run_dir / "plan.json", to_json(plan))
-    model, restore = open_model(plan)
-    logger.info("%s", trained_share(model))
-    tuner = open_tuner(plan.tuner)
-    trainer = build_trainer(
-        plan.trainer,
-        model,
-        prepared.train,
-        prepared.val,
-        Collator(padding_free=plan.data.padding_free, pad_token_id=pad_id(tokenizer)),
-        save_model=lambda folder: tuner.save(model, folder),
-        load_model=restore,
-        tokenizer_files=tokenizer.files,
-        extra_files=run_files(plan, args_json),
-        predict=predictor(plan, template, tokenizer) if plan.trainer.predict_with_generate else None,
-    )
-    result = trainer.train(Path(plan.resume_from) if plan.resume_from else None, only_model=plan.resume_only_model)
+        for line in [*show_data(prepared, plan), *(show_samples(prepared, tokenizer) if debug else ())]:
+            logger.info("%s", line)
+        model, restore = open_model(plan)
+        logger.info("%s", trained_share(model))
+        tuner = open_tuner(plan.tuner)
+        trainer = build_trainer(
+            plan.trainer,
+            model,
+            prepared.train,
+            prepared.val,
+            Collator(padding_free=plan.data.padding_free, pad_token_id=pad_id(tokenizer)),
+            save_model=lambda folder: tuner.save(model, folder),
+            load_model=restore,
+            tokenizer_files=tokenizer.files,
+            extra_files=run_files(plan, args_json),
+            predict=predictor(plan, template, tokenizer) if plan.trainer.predict_with_generate else None,
+            parameter_groups=tuner.optimizer_groups(model, plan.trainer.learning_rate, plan.trainer.weight_decay),
+        )
+        write_json_atomic(run_dir / "sft_args.json", args_json)
+        write_json_atomic(run_dir / "plan.json", to_json(plan))
+        result = trainer.train(Path(plan.resume_from) if plan.resume_from else None, only_model=plan.resume_only_model)
     logger.info("%s", told_at_the_end(result, run_dir))
     return result
+
+
+def check_targets(plan: TrainPlan) -> None:
+    """Attach the tuner to a model without weights: modules that do not exist are told before rows are prepared.
+
+    Raises PlanError.
+    """
+    from swift.tuners.preview import empty_model, preview
+
+    preview(plan.tuner, lambda: empty_model(Path(plan.model.path), trust_remote_code=plan.model.trust_remote_code))
 
 
 def fetch_weights(plan: TrainPlan) -> TrainPlan:
@@ -116,15 +130,6 @@ def trained_share(model: Any) -> str:
     return f"{trained:,} of {total:,} parameters are trained ({trained / total:.2%})"
 
 
-def leave_no_trace(run_dir: Path) -> None:
-    """Take away a run folder that holds nothing but a row ledger: its run never began."""
-    names = {child.name for child in run_dir.iterdir()}
-    if names <= {LEDGER}:
-        for name in names:
-            (run_dir / name).unlink()
-        run_dir.rmdir()
-
-
 def told_at_the_end(result: TrainResult, run_dir: Path) -> str:
     """Where everything lies, and the next command."""
     lines = [f"done after {result.global_step:,} steps; train loss {result.train_loss:.4f}"]
@@ -154,14 +159,34 @@ def run_files(plan: TrainPlan, args_json: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def make_run_folder(path: Path) -> Path:
-    """Make the run folder. Raises DiskError that says why it cannot be written."""
+@contextmanager
+def run_folder(path: Path) -> Iterator[Path]:
+    """Make the run folder; take away what was made if the run fails before its loop has begun.
+
+    Raises DiskError that says why the folder cannot be written.
+    """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
+        take_away(made)
         raise DiskError(
             f"--output_dir: {path} cannot be made ({error.strerror}). Choose a folder you may write to."
         ) from error
     if not os.access(path, os.W_OK):
         raise DiskError(f"--output_dir: {path} cannot be written to. Choose a folder you may write to.")
-    return path
+    try:
+        yield path
+    except BaseException:
+        if not (path / BEGUN).is_file():
+            take_away(made)
+        raise
+
+
+def take_away(made: list[Path]) -> None:
+    """Delete a run folder and the folders that were made for it, the innermost first; only its own content goes."""
+    if made:
+        shutil.rmtree(made[0], ignore_errors=True)
+    for folder in made[1:]:
+        with suppress(OSError):  # another run has begun in it
+            folder.rmdir()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import threading
 from collections import Counter
@@ -147,8 +148,24 @@ def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
 def test_a_cache_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "x.jsonl", qa(3))
     (tmp_path / "cache").write_text("a file")
-    with pytest.raises(DiskError, match="cannot write .*cache"):
+    with pytest.raises(DiskError, match=r"cannot write .*cache"):
         prepare(plan_of(path, cache=tmp_path), ByteEncoder(), progress=False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no file size limits")
+def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path) -> None:
+    import resource
+
+    path = write_jsonl(tmp_path / "x.jsonl", qa(5000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(DiskError, match=r"cannot write .*\.arrow"):
+            prepare(plan_of(path, cache=tmp_path), ByteEncoder(), progress=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".lock"]
+    assert len(prepare(plan_of(path, cache=tmp_path), ByteEncoder(), progress=False).train) == 5000
 
 
 def test_two_at_once_build_once(tmp_path: Path) -> None:
@@ -297,7 +314,7 @@ def failing(tmp_path: Path, rows: list[Any], encoder: ByteEncoder | None = None,
 
 def test_wrong_columns_are_told_once_for_the_file(tmp_path: Path) -> None:
     said = failing(tmp_path, [{"instruction": "Q", "reply": "A"}] * 3000)
-    assert "x.jsonl: no known columns: found instruction, reply; the first 1,024 rows are all lost this way" in said
+    assert "x.jsonl: no known columns: found instruction, reply; the first 2,048 rows are all lost this way" in said
     assert "--custom_dataset_info" in said
     assert "instruction + output" in said
 
