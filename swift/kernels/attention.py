@@ -52,9 +52,10 @@ def _mask(
     """
     if attention_mask is None and q_length == kv_length and not use_vmap:
         return None
-    return sdpa_mask(
+    mask: torch.Tensor | None = sdpa_mask(
         batch_size, q_length, kv_length, *args, attention_mask=attention_mask, use_vmap=use_vmap, **kwargs
     )
+    return mask
 
 
 def attention(
@@ -138,7 +139,7 @@ def varlen_attention(
     if query.device.type == "cpu":
         # torch 2.13: the CPU kernel takes 1.2 times as long in half precision, which its backward unpacks block by block
         query, key, value = query.float(), key.float(), value.float()
-    parts = zip(query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2), strict=True)
+    parts = zip(*(torch.split(x, lengths, dim=2) for x in (query, key, value)), strict=True)
     outs = [_rows(q, k, v, scaling, dropout, window, softcap).transpose(1, 2) for q, k, v in parts]
     return torch.cat(outs, dim=1).to(dtype)  # (1, T, H, Dv)
 
@@ -204,7 +205,7 @@ def _windowed(
             F.scaled_dot_product_attention(
                 query[:, :, start:end], key[:, :, first:end], value[:, :, first:end],
                 attn_mask=mask, dropout_p=dropout, scale=scaling, enable_gqa=gqa,
-            )  # fmt: skip
+            )
         )
     return torch.cat(outs, dim=2)
 
@@ -264,7 +265,7 @@ def _flash(
         scaling = scaling if scaling is not None else query.shape[-1] ** -0.5
         value = F.pad(value, [0, query.shape[-1] - width])
     q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))  # (T, H, D)
-    out = _flash_varlen()(
+    out: torch.Tensor = _flash_varlen()(
         q, k, v, cu_seqlens, cu_seqlens, longest, longest, dropout_p=dropout, softmax_scale=scaling, causal=True,
         window_size=(window - 1, 0) if window is not None else (-1, -1), softcap=softcap or 0.0,
     )  # (T, H, D)  # fmt: skip

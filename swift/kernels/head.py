@@ -66,6 +66,8 @@ class SelectedLoss:
         self._output = _output_embeddings(model)
         self._head = _plain_head(model, self._output)
         self._checked = False
+        if self._head is None:
+            logger.info("the head of %s is no plain linear layer: its own code makes the logits, all trained rows at once", _name(model))
 
     @property
     def is_chunked(self) -> bool:
@@ -116,6 +118,7 @@ class SelectedLoss:
         finally:
             model.train(was_training)
         if not tap.fired:
+            logger.info("%s does not call its head: all its logits are made, trained or not", _name(model))
             self._head = None
             return
         hidden = tap.hidden.reshape(-1, tap.hidden.shape[-1]).index_select(0, sample).to(tap.dtype)
@@ -128,7 +131,7 @@ class SelectedLoss:
         tolerance = 1e-4 if tap.dtype == torch.float32 else 3e-2
         bound = tolerance * max(float(wanted.abs().max()), 1.0)
         if wanted.shape != logits.shape or not float((wanted - logits).abs().max()) <= bound:
-            logger.info("the head of %s does more than a matrix product: its own code makes the logits", _name(model))
+            logger.info("the head of %s does more than a matrix product: its own code makes the logits, all trained rows at once", _name(model))
             self._head = None
 
     def _through_model(
@@ -189,7 +192,7 @@ def chunked_cross_entropy(
     with_grad = torch.is_grad_enabled()
     spec = _Spec(scale, softcap, compute_dtype or hidden.dtype, chunk, with_grad)
     with torch.autocast(hidden.device.type, enabled=False):  # the dtypes are ours here
-        total, nll, correct = _ChunkedCrossEntropy.apply(hidden, weight, bias, targets, weights, spec)
+        total, nll, correct = _ChunkedCrossEntropy.apply(hidden, weight, bias, targets, weights, spec)  # type: ignore[no-untyped-call]
     return total, nll, correct
 
 
@@ -206,7 +209,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     """d loss / d logits = weight · (softmax - one_hot), known as soon as the logits are: no second pass is needed."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         hidden: torch.Tensor,
         weight: torch.Tensor,
@@ -260,7 +263,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_total: torch.Tensor | None, *_: Any) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad_total: torch.Tensor | None, *_: Any) -> tuple[torch.Tensor | None, ...]:
         grads, ctx.grads = ctx.grads, None
         if grads is None:
             raise RuntimeError("the gradients of this loss were used up by an earlier backward pass")
@@ -358,7 +361,8 @@ def _plain_head(model: nn.Module, output: nn.Module) -> _Head | None:
         linear = linear.modules_to_save[linear.active_adapters[0]]
     if type(linear) is not nn.Linear or hasattr(linear.weight, "ds_id") or type(linear.weight) is not nn.Parameter:
         return None
-    config = _unwrapped(model).config.get_text_config()  # type: ignore[union-attr]
+    unwrapped: Any = _unwrapped(model)
+    config = unwrapped.config.get_text_config()
     scale = getattr(config, "logit_scale", None)
     divisor = getattr(config, "logits_scaling", None)
     factor = (1.0 if scale is None else float(scale)) / (1.0 if divisor is None else float(divisor))

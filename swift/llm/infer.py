@@ -11,6 +11,7 @@ from swift.llm.arguments.commands import InferArguments
 from swift.llm.arguments.given import given_in_python
 from swift.llm.plan.explain import explain
 from swift.llm.plan.infer import sampling_of
+from swift.utils.log import logger
 
 if TYPE_CHECKING:
     from swift.llm.answering.rows import RowsResult
@@ -33,6 +34,11 @@ def run(plan: InferPlan) -> RowsResult | None:
     sampling = sampling_of(plan.generate, {})
     if plan.data is not None:
         rows = read_rows(plan.data, plan.show_dataset_sample)  # before the weights: a wrong path is told at once
+        if plan.data.test_ratio and plan.data.dataset and not plan.data.val_dataset:
+            logger.info(
+                "answering the %s rows that training would validate on (%.3g of --dataset); --val_dataset answers all rows",
+                f"{len(rows.questions):,}", plan.data.test_ratio,
+            )  # fmt: skip
         with open_service(plan) as service:
             result = answer_rows(plan, rows, service, sampling)
         print("\n".join(result.lines()), flush=True)

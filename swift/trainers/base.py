@@ -33,6 +33,8 @@ from swift.trainers.state import LoopState
 from swift.utils.errors import ArgumentError, CheckpointError, StoppedError, TrainingError
 from swift.utils.files import write_json_atomic
 
+__all__ = ["Hooks", "SwiftTrainer", "TrainResult"]
+
 LOG_FILE = "logging.jsonl"
 
 

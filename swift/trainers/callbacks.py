@@ -226,7 +226,11 @@ class Progress(TrainerCallback):
     ) -> None:
         if state.is_world_process_zero:
             self.bar = tqdm(
-                total=state.max_steps, initial=state.global_step, desc="train", dynamic_ncols=True, file=sys.stderr,
+                total=state.max_steps,
+                initial=state.global_step,
+                desc="train",
+                dynamic_ncols=True,
+                file=sys.stderr,
                 disable=None,
             )
 
@@ -241,7 +245,9 @@ class Progress(TrainerCallback):
             return
         if self.eval_bar is None:
             total = len(kwargs["eval_dataloader"])
-            self.eval_bar = tqdm(total=total, desc="eval", leave=False, dynamic_ncols=True, file=sys.stderr, disable=None)
+            self.eval_bar = tqdm(
+                total=total, desc="eval", leave=False, dynamic_ncols=True, file=sys.stderr, disable=None
+            )
         self.eval_bar.update(1)
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:

@@ -58,6 +58,6 @@ def build_trainer(
     )
     trainer = SwiftTrainer(config, model, train, val, collate, callbacks=callbacks, hooks=hooks)
     if parameter_groups is not None:
-        optimizer, settings = trainer.get_optimizer_cls_and_kwargs(trainer.args, trainer.model)
+        optimizer, settings = trainer.get_optimizer_cls_and_kwargs(trainer.args, model)
         trainer.optimizer_cls_and_kwargs = (optimizer, {**settings, "params": list(parameter_groups)})
     return trainer

@@ -42,7 +42,7 @@ def empty_model(folder: Path, *, trust_remote_code: bool = False) -> Any:
     try:
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=trust_remote_code)
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"{folder}: its config.json describes no model that can be built: {str(error).splitlines()[0]}") from error
 

@@ -18,6 +18,7 @@ from swift.llm.plan.merge import resolve_merge
 from swift.llm.plan.plans import InferPlan, MergePlan
 from swift.utils.errors import CheckpointError, ModelError, PlanError
 from swift.utils.files import read_json
+from swift.utils.log import logger
 from swift.utils.manifest import newest_valid_checkpoint
 
 __all__ = ["make_infer_plan", "make_merge_plan"]
@@ -32,7 +33,9 @@ def make_infer_plan(args: Any, sources: Mapping[str, str]) -> InferPlan:
 def make_merge_plan(args: Any, sources: Mapping[str, str]) -> MergePlan:
     """The plan of one merge; loads no weights. Raises PlanError with every conflict at once, CheckpointError."""
     if args.ckpt_dir is None:
-        raise PlanError(["--ckpt_dir: which adapter to merge was not given. Give the checkpoint-<step> folder of a LoRA run."])
+        raise PlanError(
+            ["--ckpt_dir: which adapter to merge was not given. Give the checkpoint-<step> folder of a LoRA run."]
+        )
     args, sources, facts, row, why = _gather(args, sources)
     return resolve_merge(args, sources, facts, row, why, templates=TEMPLATE_MAPPING, tuners=TUNER_MAPPING)
 
@@ -40,15 +43,18 @@ def make_merge_plan(args: Any, sources: Mapping[str, str]) -> MergePlan:
 def _gather(args: Any, sources: Mapping[str, str]) -> tuple[Any, Mapping[str, str], InferFacts, ModelRow, str]:
     """Look at the world; returns the arguments with the checkpoint's settings laid under them, too."""
     checkpoint = _find_checkpoint(args)
+    base_was_given = "model_id_or_path" in sources or "model_type" in sources
     if checkpoint is not None:
         args, sources = _take_over(args, sources, checkpoint)
     register_rows(args)
     try:
         model, row, why = find_model(args, sources)
     except ModelError as error:
-        if checkpoint is None or checkpoint.kind == "full" or "model_id_or_path" in sources:
+        if checkpoint is None or checkpoint.kind == "full" or base_was_given:
             raise
-        raise ModelError(f"the base of {checkpoint.path} is not where it was: {error} Give --model_id_or_path.") from None
+        raise ModelError(
+            f"the base of {checkpoint.path} is not where it was: {error} Give --model_id_or_path."
+        ) from None
     config = Path(checkpoint.path) / "generation_config.json" if checkpoint is not None else None
     facts = InferFacts(
         machine=gather_machine(),
@@ -74,12 +80,23 @@ def _find_checkpoint(args: Any) -> CheckpointFacts | None:
             folder = given
     if folder is None:
         return None
-    facts = gather_checkpoint(Path(folder).expanduser())
+    facts = gather_checkpoint(_of_run(Path(folder).expanduser()))
     if facts.problems:
         other = newest_valid_checkpoint(Path(facts.path).parent)
         hint = f" {other} is whole." if other is not None else ""
         raise CheckpointError(f"--ckpt_dir {facts.path}: is damaged: {'; '.join(facts.problems[:3])}.{hint}")
     return facts
+
+
+def _of_run(folder: Path) -> Path:
+    """A run's folder stands for its newest whole checkpoint."""
+    if (folder / "adapter_config.json").is_file() or (folder / "config.json").is_file():
+        return folder
+    newest = newest_valid_checkpoint(folder)
+    if newest is None:
+        return folder
+    logger.info("--ckpt_dir %s: the folder of a run; %s is its newest whole checkpoint", folder, newest.name)
+    return newest
 
 
 def _take_over(args: Any, sources: Mapping[str, str], checkpoint: CheckpointFacts) -> tuple[Any, Mapping[str, str]]:
@@ -95,8 +112,13 @@ def _take_over(args: Any, sources: Mapping[str, str], checkpoint: CheckpointFact
     if checkpoint.kind == "full":
         given = args.model_id_or_path if "model_id_or_path" in sources else None
         if given is not None and Path(given).expanduser().resolve() != Path(checkpoint.path).resolve():
-            raise PlanError([f"--model_id_or_path {given}: --ckpt_dir holds whole weights and needs no base. Leave one out."])
-        return replace(args, model_id_or_path=checkpoint.path), {**told, "model_id_or_path": told.get("model_id_or_path", name)}
+            raise PlanError(
+                [f"--model_id_or_path {given}: --ckpt_dir holds whole weights and needs no base. Leave one out."]
+            )
+        return replace(args, model_id_or_path=checkpoint.path), {
+            **told,
+            "model_id_or_path": told.get("model_id_or_path", name),
+        }
     base = (checkpoint.adapter_config or {}).get("base_model_name_or_path")
     if args.model_type is None and args.model_id_or_path is None and base:
         args, told["model_id_or_path"] = replace(args, model_id_or_path=base), f"adapter_config.json of {name}"

@@ -87,7 +87,9 @@ def read_rows(plan: DataPlan, limit: int) -> Rows:
             continue
         line = _lost(question, len(rows.questions) + len(rows.lost))
         if plan.strict:
-            raise DataError(f"{line}. --strict_data false (and --check_dataset_strategy none) lists such rows and goes on.")
+            raise DataError(
+                f"{line}. --strict_data false (and --check_dataset_strategy none) lists such rows and goes on."
+            )
         if plan.check_strategy == "warning":
             logger.warning("%s", line)
         rows.lost.append(line)

@@ -134,7 +134,9 @@ class Chat:
             self._write("The system prompt is set; the conversation is forgotten.\n")
         elif text in ("multi-line", "single-line"):
             self._multi_line = text == "multi-line"
-            self._write("End a question with # at the end of a line.\n" if self._multi_line else "A question is one line.\n")
+            self._write(
+                "End a question with # at the end of a line.\n" if self._multi_line else "A question is one line.\n"
+            )
         elif text == "help":
             self._write(HELP + "\n")
         else:

@@ -145,9 +145,7 @@ class ChatService:
                 jobs.popleft()
                 refill()
 
-    async def _work(
-        self, job: _Job, conversation: Conversation, sampling: Sampling, free: asyncio.Semaphore
-    ) -> Answer:
+    async def _work(self, job: _Job, conversation: Conversation, sampling: Sampling, free: asyncio.Semaphore) -> Answer:
         async with free:
             try:
                 return await self.answer(conversation, sampling, job.add)

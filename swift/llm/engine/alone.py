@@ -30,10 +30,10 @@ def generate_alone(model: Any, item: Running, go_on: GoOn) -> tuple[Finish, tupl
     processors = LogitsProcessorList()
     if sampling.num_beams == 1:
         processors.append(_Chooser(Sampler(sampling, item.tokens, prompt.device)))
-    state = torch.random.get_rng_state()
-    try:
-        if sampling.num_beams > 1 and sampling.seed is not None:
-            torch.random.default_generator.manual_seed(sampling.seed)
+    # Drawing among beams takes torch's global numbers: they are set for this request, and put back after it.
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        if sampling.seed is not None:
+            torch.manual_seed(sampling.seed)
         output = model.generate(
             input_ids=prompt,
             attention_mask=torch.ones_like(prompt),
@@ -41,8 +41,6 @@ def generate_alone(model: Any, item: Running, go_on: GoOn) -> tuple[Finish, tupl
             logits_processor=processors,
             stopping_criteria=StoppingCriteriaList([watch]),
         )
-    finally:
-        torch.random.set_rng_state(state)
     answer: list[int] = output[0, len(request.prompt) :].tolist()
     ends = [place for place, token in enumerate(answer) if token in request.stop_ids]
     answer = answer[: ends[0] + 1] if ends else answer  # beams are padded behind the stop id
@@ -57,7 +55,7 @@ def _config(sampling: Sampling, stop_ids: tuple[int, ...], max_new_tokens: int) 
         values = {"do_sample": sampling.do_sample, "repetition_penalty": sampling.repetition_penalty}
         if sampling.do_sample:
             values |= {"temperature": sampling.temperature, "top_k": sampling.top_k, "top_p": sampling.top_p}
-    return GenerationConfig(
+    return GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=max_new_tokens,
         num_beams=beams,
         eos_token_id=list(stop_ids) or None,

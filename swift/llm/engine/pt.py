@@ -115,7 +115,9 @@ class PtEngine:
         limit = self.limits.context
         for sequence in ids:
             if not sequence or (limit is not None and len(sequence) > limit):
-                raise EngineError(f"a sequence of {len(sequence):,} tokens; 1 to {limit or 'any number':,} can be scored.")
+                raise EngineError(
+                    f"a sequence of {len(sequence):,} tokens; 1 to {limit or 'any number':,} can be scored."
+                )
         return [await asyncio.wrap_future(self._worker.call(self._worker.score, tuple(sequence))) for sequence in ids]
 
     async def abort(self, request_id: str) -> None:

@@ -45,7 +45,7 @@ class Sampler:
             logits[self._seen] = torch.where(scores < 0, scores * penalty, scores / penalty)
         token = int(logits.argmax()) if self.generator is None else self._draw(logits, self.generator)
         if self._seen is not None:
-            self._seen = torch.cat([self._seen, self._seen.new_tensor([token])]).unique()
+            self._seen = torch.unique(torch.cat([self._seen, self._seen.new_tensor([token])]))
         return token
 
     def _draw(self, logits: torch.Tensor, generator: torch.Generator) -> int:

@@ -96,7 +96,9 @@ def merge_checkpoint(plan: MergePlan) -> MergeResult:
         tokenizer_files=tokenizer.contents(),
         safetensors=plan.safetensors,
         extra_files={
-            name: (Path(plan.checkpoint) / name).read_bytes() for name in KEPT if (Path(plan.checkpoint) / name).is_file()
+            name: (Path(plan.checkpoint) / name).read_bytes()
+            for name in KEPT
+            if (Path(plan.checkpoint) / name).is_file()
         },
         check=check,
     )
@@ -161,7 +163,8 @@ def _logits(model: Any, prompts: Sequence[Sequence[int]]) -> list[torch.Tensor]:
     device = model.get_input_embeddings().weight.device
     with torch.no_grad():
         return [
-            model(input_ids=torch.tensor([ids], device=device), use_cache=False).logits[0].float().cpu() for ids in prompts
+            model(input_ids=torch.tensor([ids], device=device), use_cache=False).logits[0].float().cpu()
+            for ids in prompts
         ]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +45,7 @@ def load_model(plan: ModelPlan) -> PreTrainedModel:
         placing = {"device_map": {"": plan.device}}
     loader = load_object(plan.loader)
     verbosity = hf_logging.get_verbosity()
-    hf_logging.set_verbosity_error()  # its report of missing weights is ours to make, as an error
+    hf_logging.set_verbosity(logging.ERROR)  # its report of missing weights is ours to make, as an error
     try:
         with foreign_bars(shown=True):
             model, report = loader(
@@ -56,7 +58,7 @@ def load_model(plan: ModelPlan) -> PreTrainedModel:
                 output_loading_info=True,
                 **placing,
             )
-    except (SafetensorError, OSError, RuntimeError, ValueError, ImportError, KeyError) as error:
+    except (SafetensorError, OSError, RuntimeError, ValueError, ImportError, KeyError, pickle.UnpicklingError) as error:
         raise _translated(error, folder, plan) from error
     finally:
         hf_logging.set_verbosity(verbosity)
@@ -169,11 +171,13 @@ def _translated(error: Exception, folder: Path, plan: ModelPlan) -> Exception:
     first = text.strip().splitlines()[0] if text.strip() else type(error).__name__
     if "trust_remote_code" in text:
         return ModelError(f"{folder}: runs code that comes with the weights. Read it, then add --trust_remote_code true.")
-    if "mismatch" in text or "size" in text and "shape" in text:
+    if "mismatch" in text or ("size" in text and "shape" in text):
         return ModelError(f"{folder}: its weights have other shapes than its config.json says: {text.strip().splitlines()[-1].strip()}")
     if "does not recognize this architecture" in text or "Unrecognized model" in text or "Unrecognized configuration" in text:
         return ModelError(f"{folder}: {plan.architecture} is not known to the installed transformers. Update it, or add --trust_remote_code true if the model brings its code.")
-    if "attention" in text and plan.attention in text:
+    if isinstance(error, pickle.UnpicklingError):
+        return CheckpointError(f"{folder}: its .bin weights hold more than tensors, and that was not run. Ask for safetensors.")
+    if "FlashAttention" in text or ("attention" in text and plan.attention in text):
         return ModelError(f"--attn_impl {plan.attention}: {first} Leave it out.")
     if isinstance(error, ImportError):
         return ModelError(f"{folder}: {first}")

@@ -109,13 +109,17 @@ def _resolve_tuner(
 ) -> TunerPlan | None:
     if facts.checkpoint is None or facts.checkpoint.kind != "adapter":
         if was_given("sft_type", reasons) and args.sft_type != "full" and facts.checkpoint is None:
-            problems.add(f"--sft_type {args.sft_type}: there is no --ckpt_dir with such an adapter. Leave one out or give both.")
+            problems.add(
+                f"--sft_type {args.sft_type}: there is no --ckpt_dir with such an adapter. Leave one out or give both."
+            )
         return None
     tuner = recorded.tuner if recorded is not None else None
     if tuner is None:
         name = str((facts.checkpoint.adapter_config or {}).get("peft_type", args.sft_type)).lower()
         if name not in tuners or tuners[name].tuner is None:
-            problems.add(f"--ckpt_dir {facts.checkpoint.path}: an adapter of kind {name}, which is not in this version.")
+            problems.add(
+                f"--ckpt_dir {facts.checkpoint.path}: an adapter of kind {name}, which is not in this version."
+            )
             return None
         tuner = TunerPlan(sft_type=name, code=tuners[name].tuner)
         reasons.note("tuner.sft_type", "adapter_config.json of the checkpoint")

@@ -63,12 +63,16 @@ def resolve_infer(
         reasons.note("adapter", "the checkpoint holds an adapter")
     merge = None
     if args.merge_lora and adapter is None:
-        problems.add("--merge_lora true: there is no adapter to fold in. Leave it out, or give --ckpt_dir of a LoRA run.")
+        problems.add(
+            "--merge_lora true: there is no adapter to fold in. Leave it out, or give --ckpt_dir of a LoRA run."
+        )
     elif args.merge_lora and tuner is not None and adapter is not None:
         merge = merge_of(args, facts, model, template, tuner, device=args.merge_device_map or "cpu", replaces=False)
         reasons.note("merge", f"{reasons.sources.get('merge_lora', 'default')}; the answers come from {merge.target}")
     elif "merge_device_map" in sources or "save_safetensors" in sources:
-        problems.add("--merge_device_map and --save_safetensors have an effect only with --merge_lora true. Leave them out.")
+        problems.add(
+            "--merge_device_map and --save_safetensors have an effect only with --merge_lora true. Leave them out."
+        )
     _check_numbers(args, data, problems)
     context = model.max_model_len
     if args.max_model_len is not None:
@@ -110,11 +114,11 @@ def _resolve_backend(args: Any, reasons: Reasons, problems: Problems) -> str:
         )
     for field in fields(EngineArguments):
         if field.name != "max_model_len" and was_given(field.name, reasons):
-            problems.add(f"--{field.name}: a setting of vLLM or LMDeploy; the engine pt does not have it. Leave it out.")
-    return reasons.decide(
-        "backend", "infer_backend", None if args.infer_backend == "AUTO" else args.infer_backend, "pt",
-        "the only engine of this version",
-    )  # fmt: skip
+            problems.add(
+                f"--{field.name}: a setting of vLLM or LMDeploy; the engine pt does not have it. Leave it out."
+            )
+    asked: str | None = None if args.infer_backend == "AUTO" else args.infer_backend
+    return reasons.decide("backend", "infer_backend", asked, "pt", "the only engine of this version")
 
 
 def _resolve_sampling(args: Any, facts: InferFacts, reasons: Reasons, problems: Problems) -> GeneratePlan:
@@ -162,7 +166,9 @@ def _resolve_generate(plan: GeneratePlan, config: Mapping[str, Any]) -> tuple[Ge
     values: dict[str, Any] = {}
     if plan.do_sample is None:
         values["do_sample"] = bool(config.get("do_sample", False))
-        why["do_sample"] = "generation_config.json of the model" if "do_sample" in config else "greedy: nothing asks for more"
+        why["do_sample"] = (
+            "generation_config.json of the model" if "do_sample" in config else "greedy: nothing asks for more"
+        )
     do_sample = values.get("do_sample", plan.do_sample)
     for name, default in NOT_GIVEN_DRAW.items():
         if getattr(plan, name) is not None or (name in DRAWING and not do_sample):
@@ -178,12 +184,21 @@ def _check_sampling(plan: GeneratePlan, problems: Problems) -> None:
     penalty = plan.repetition_penalty
     for wrong, message in (
         (plan.max_new_tokens < 1, f"--max_new_tokens {plan.max_new_tokens}: is a count from 1 up."),
-        (temperature is not None and temperature < 0, f"--temperature {temperature}: is 0 (the likeliest token) or above."),
+        (
+            temperature is not None and temperature < 0,
+            f"--temperature {temperature}: is 0 (the likeliest token) or above.",
+        ),
         (top_k is not None and top_k < 0, f"--top_k {top_k}: is a count from 1 up, or 0 for all tokens."),
         (top_p is not None and not 0 < top_p <= 1, f"--top_p {top_p}: is a probability above 0 and up to 1."),
-        (penalty is not None and penalty <= 0, f"--repetition_penalty {penalty}: is a number above 0; 1 changes nothing."),
+        (
+            penalty is not None and penalty <= 0,
+            f"--repetition_penalty {penalty}: is a number above 0; 1 changes nothing.",
+        ),
         (plan.num_beams < 1, f"--num_beams {plan.num_beams}: is a count from 1 up."),
-        (any(not word for word in plan.stop), "--stop_words: an empty text would end every answer at once. Leave it out."),
+        (
+            any(not word for word in plan.stop),
+            "--stop_words: an empty text would end every answer at once. Leave it out.",
+        ),
     ):
         if wrong:
             problems.add(message)
@@ -205,11 +220,17 @@ def _resolve_data(args: Any, facts: InferFacts, reasons: Reasons, problems: Prob
     dataset, val_dataset = dataset_items(args, problems)
     has_rows = bool(dataset or val_dataset or args.load_dataset_config)
     if was_given("max_lost_ratio", reasons):
-        problems.add("--max_lost_ratio: has an effect in training only; every row that cannot be answered is listed. Leave it out.")
+        problems.add(
+            "--max_lost_ratio: has an effect in training only; every row that cannot be answered is listed. Leave it out."
+        )
     if args.eval_human is False and not has_rows:
-        problems.add("--eval_human false: there are no rows to answer. Give --val_dataset, or --load_dataset_config true.")
+        problems.add(
+            "--eval_human false: there are no rows to answer. Give --val_dataset, or --load_dataset_config true."
+        )
     if args.load_dataset_config and (dataset or val_dataset):
-        problems.add("--load_dataset_config true with --dataset or --val_dataset: two answers to which rows. Leave one out.")
+        problems.add(
+            "--load_dataset_config true with --dataset or --val_dataset: two answers to which rows. Leave one out."
+        )
     chat = args.eval_human if args.eval_human is not None else not has_rows
     reasons.note(
         "data",
@@ -236,6 +257,10 @@ def _resolve_data(args: Any, facts: InferFacts, reasons: Reasons, problems: Prob
             " between 0 and 1. To answer all rows use --val_dataset."
         )
     reasons.take("data.dataset", "dataset", dataset)
+    if not val_dataset:
+        reasons.note(
+            "data.test_ratio", "of --dataset the rows that training would validate on; --val_dataset answers all"
+        )
     reasons.decide("data.seed", "dataset_seed", args.dataset_seed, args.seed, "copies --seed")
     names, authors = ([value for value in pair if value is not None] for pair in (args.model_name, args.model_author))
     return DataPlan(
@@ -269,7 +294,9 @@ def _generation_config_path(args: Any, facts: InferFacts, merge: MergePlan | Non
     if not args.overwrite_generation_config:
         return None
     if facts.checkpoint is None:
-        problems.add("--overwrite_generation_config true: writes into the checkpoint; give --ckpt_dir, or leave it out.")
+        problems.add(
+            "--overwrite_generation_config true: writes into the checkpoint; give --ckpt_dir, or leave it out."
+        )
         return None
     folder = merge.target if merge is not None else facts.checkpoint.path
     return str(Path(folder) / "generation_config.json")

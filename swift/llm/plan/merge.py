@@ -17,7 +17,14 @@ from swift.llm.plan.problems import Problems, Reasons
 
 __all__ = ["merge_of", "resolve_merge"]
 
-USED = {"ckpt_dir", "load_args_from_ckpt_dir", "merge_device_map", "save_safetensors", "custom_dataset_info", "merge_lora"}
+USED = {
+    "ckpt_dir",
+    "load_args_from_ckpt_dir",
+    "merge_device_map",
+    "save_safetensors",
+    "custom_dataset_info",
+    "merge_lora",
+}
 
 
 def resolve_merge(
@@ -75,7 +82,11 @@ def merge_of(
     return MergePlan(
         command="merge-lora",
         model=replace(
-            model, dtype=stored_dtype(facts), device="cpu", device_map=None if device == "cpu" else device, max_memory=()
+            model,
+            dtype=stored_dtype(facts),
+            device="cpu",
+            device_map=None if device == "cpu" else device,
+            max_memory=(),
         ),
         template=template,
         checkpoint=str(checkpoint),

@@ -58,15 +58,17 @@ def choose_run_folder(args: Any, sources: Mapping[str, str], model_type: str, *,
     checkpoint = find_checkpoint(Path(args.resume_from_checkpoint)) if args.resume_from_checkpoint else None
     if checkpoint is None and args.auto_resume:
         checkpoint = _newest_of_all(root / model_type if add_suffix else root)
-    same_folder = checkpoint is not None and not args.resume_only_model and "output_dir" not in sources
-    if checkpoint is not None and same_folder and _is_newest(checkpoint):
-        return RunFolder(path=checkpoint.parent, reason=f"goes on from {checkpoint.name}", resume_from=checkpoint)
+    goes_on = checkpoint if not args.resume_only_model else None
+    if goes_on is not None and "output_dir" in sources and root.resolve() not in goes_on.resolve().parents:
+        goes_on = None  # it is asked to go on elsewhere
+    if goes_on is not None and _is_newest(goes_on):
+        return RunFolder(path=goes_on.parent, reason=f"goes on from {goes_on.name}", resume_from=goes_on)
     if not add_suffix:
         _must_be_free(root, checkpoint if not args.resume_only_model else None)
         return RunFolder(path=root, reason="output_dir, as --add_output_dir_suffix is false", resume_from=checkpoint)
     parent = root / model_type
-    if checkpoint is not None and same_folder and RUN.match(checkpoint.parent.name):
-        parent = checkpoint.parent.parent  # a branch of that run lies beside it
+    if goes_on is not None and RUN.match(goes_on.parent.name):
+        parent = goes_on.parent.parent  # a branch of that run lies beside it
     versions = [int(m.group(1)) for m in map(RUN.match, (p.name for p in parent.glob("v*-*"))) if m]
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
     return RunFolder(

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from swift.llm.catalog.registries import TEMPLATE_MAPPING, TUNER_MAPPING
+from swift.llm.plan.explain import shown
 from swift.llm.plan.facts import gather_machine
 from swift.llm.plan.find import find_model, inherit, register_rows
-from swift.llm.plan.explain import shown
 from swift.llm.plan.plans import TrainPlan, TunerPlan
 from swift.llm.plan.store import read_plan
 from swift.llm.plan.train import TrainFacts, resolve_train

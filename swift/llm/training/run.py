@@ -57,6 +57,8 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
 
     ``debug`` prints the first samples as tokens. Raises SwiftError; a run folder whose loop never began is taken away again.
     """
+    from transformers import set_seed
+
     from swift.llm.training.predict import predictor
     from swift.trainers.sft import build_trainer
     from swift.tuners import open_tuner
@@ -67,6 +69,7 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
         tokenizer, template, prepared = open_data(plan, ledger=run_dir / LEDGER)
         for line in [*show_data(prepared, plan), *(show_samples(prepared, tokenizer) if debug else ())]:
             logger.info("%s", line)
+        set_seed(plan.seed)  # an adapter begins with random factors
         model, restore = open_model(plan)
         logger.info("%s", trained_share(model))
         tuner = open_tuner(plan.tuner)

@@ -53,7 +53,7 @@ class LoraTuner:
             folder / WEIGHTS,
             metadata={"format": "pt"},
         )
-        told = copy.copy(config)
+        told: Any = copy.copy(config)
         told.inference_mode = True  # peft's mark of an adapter that is not in training
         if isinstance(told.target_modules, set):
             told.target_modules = sorted(told.target_modules)  # the same file each time
@@ -83,7 +83,7 @@ class LoraTuner:
             plain = getattr(head, "base_layer", head)
             plain.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
             model.config.tie_word_embeddings = False
-        return model.merge_and_unload()  # type: ignore[operator]
+        return model.merge_and_unload()
 
     def optimizer_groups(self, model: Any, learning_rate: float, weight_decay: float) -> list[dict[str, Any]] | None:
         """LoRA+ (Hayou et al., 2024): B learns ``lr_ratio`` times as fast as A; vectors do not decay."""

@@ -185,11 +185,15 @@ def test_beams_and_penalty_equal_generate(prompts: list[list[int]]) -> None:
     config = GenerationConfig(
         max_new_tokens=NEW, num_beams=3, do_sample=False, eos_token_id=2, pad_token_id=0, repetition_penalty=1.3
     )
-    beams = model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)[0, ids.shape[1] :].tolist()
+    beams = model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)[
+        0, ids.shape[1] :
+    ].tolist()
     config = GenerationConfig(
         max_new_tokens=NEW, do_sample=False, eos_token_id=2, pad_token_id=0, repetition_penalty=1.3
     )
-    single = model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)[0, ids.shape[1] :].tolist()
+    single = model.generate(ids, attention_mask=torch.ones_like(ids), generation_config=config)[
+        0, ids.shape[1] :
+    ].tolist()
     with PtEngine(model) as engine:
         sampling = Sampling(max_new_tokens=NEW, num_beams=3, repetition_penalty=1.3)
         penalised = Sampling(max_new_tokens=NEW, repetition_penalty=1.3)

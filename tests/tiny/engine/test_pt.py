@@ -36,7 +36,9 @@ def engine(model: Any) -> Iterator[PtEngine]:
         yield found
 
 
-def ask(name: str, sampling: Sampling, prompt: tuple[int, ...] = (5, 6, 7), stop: tuple[int, ...] = ()) -> GenerateRequest:
+def ask(
+    name: str, sampling: Sampling, prompt: tuple[int, ...] = (5, 6, 7), stop: tuple[int, ...] = ()
+) -> GenerateRequest:
     return GenerateRequest(name, prompt, sampling, stop)
 
 
@@ -167,7 +169,9 @@ def test_requests_of_many_threads(engine: PtEngine) -> None:
     expected = engine.generate_batch([ask("x", Sampling(max_new_tokens=8))])[0]
     found: list[list[int]] = []
     threads = [
-        threading.Thread(target=lambda i=i: found.extend(engine.generate_batch([ask(f"t{i}", Sampling(max_new_tokens=8))])))
+        threading.Thread(
+            target=lambda i=i: found.extend(engine.generate_batch([ask(f"t{i}", Sampling(max_new_tokens=8))]))
+        )
         for i in range(6)
     ]
     for thread in threads:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -15,7 +17,7 @@ def naive(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bounds: list[int], 
     repeat = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
     out = torch.zeros(1, q.shape[2], q.shape[1], v.shape[-1], dtype=q.dtype)
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         for t in range(start, end):
             first = start if window is None else max(start, t - window + 1)
             for h in range(q.shape[1]):

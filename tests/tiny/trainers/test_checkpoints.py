@@ -135,10 +135,10 @@ def test_weights_of_another_model_are_refused(tiny: ModuleType, tmp_path: Path) 
 
 def in_child(action: Any) -> str:
     """Run in a forked process, which may lose rights that it never gets back; return the error's text."""
-    torch.set_num_threads(1)  # no threads are alive in the child
     read, write_end = os.pipe()
     child = os.fork()
     if child == 0:
+        torch.set_num_threads(1)  # the parent's threads do not exist here
         try:
             action()
             text = "no error"

@@ -70,9 +70,9 @@ def test_the_second_signal_ends_the_process(tiny: ModuleType, tmp_path: Path) ->
             os.kill(os.getpid(), signal.SIGTERM)
             os.kill(os.getpid(), signal.SIGTERM)
 
-    torch.set_num_threads(1)  # no threads are alive in the child
     child = os.fork()
     if child == 0:
+        torch.set_num_threads(1)  # the parent's threads do not exist here
         trainer(tiny, tmp_path, Twice()).train()
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM

@@ -157,7 +157,8 @@ def losses(run_dir: Path) -> list[tuple[Any, ...]]:
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
-    return load_file(next(folder.glob("*model.safetensors")))
+    # copies: the loaded tensors are views of the file, and would change with it
+    return {name: tensor.clone() for name, tensor in load_file(next(folder.glob("*model.safetensors"))).items()}
 
 
 def _die_at_fsync(number: int) -> None:
