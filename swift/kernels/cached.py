@@ -81,20 +81,19 @@ class Chunk:
 class CachedStep:
     """The chunks of one flat batch, in its order, and the masks they share across layers."""
 
-    def __init__(self, chunks: list[Chunk], device: torch.device) -> None:
+    def __init__(self, chunks: list[Chunk]) -> None:
         self.chunks = chunks
         self.num_tokens = sum(chunk.count for chunk in chunks)
-        self._device = device
-        self._masks: dict[tuple[int, int, int | None], torch.Tensor] = {}
+        self._masks: dict[tuple[int, int, int | None, torch.device], torch.Tensor] = {}
 
-    def mask(self, queries: int, keys: int, window: int | None) -> torch.Tensor:
+    def mask(self, queries: int, keys: int, window: int | None, device: torch.device) -> torch.Tensor:
         """True where a query may look (queries, keys); the last query stands at the last key."""
-        found = self._masks.get((queries, keys, window))
+        found = self._masks.get((queries, keys, window, device))
         if found is None:
-            rows = torch.arange(keys - queries, keys, device=self._device)[:, None]
-            distance = rows - torch.arange(keys, device=self._device)  # 0 at the token itself, positive before it
+            rows = torch.arange(keys - queries, keys, device=device)[:, None]
+            distance = rows - torch.arange(keys, device=device)  # 0 at the token itself, positive before it
             found = distance >= 0 if window is None else (distance >= 0) & (distance < window)
-            self._masks[queries, keys, window] = found
+            self._masks[queries, keys, window, device] = found
         return found
 
 
@@ -146,7 +145,7 @@ def _attend(
         keys, values = keys[:, :, -(window + count - 1) :], values[:, :, -(window + count - 1) :]
         length = keys.shape[2]
     masked = count > 1 and (length > count or (window is not None and length > window))
-    mask = step.mask(count, length, window) if masked or (softcap is not None and count > 1) else None
+    mask = step.mask(count, length, window, query.device) if masked or (softcap is not None and count > 1) else None
     if softcap is not None:
         return _softcapped(query, keys, values, mask, scale, softcap)
     width = values.shape[-1]

@@ -154,6 +154,8 @@ class SwiftTrainer(Trainer):
                 kept = earlier.read_bytes()[: self._resumed.log_bytes]
             self.checkpoints.set_aside_after(self._resumed.global_step)
         self.log_file.start(kept)
+        if self.hooks.begin is not None:
+            self.hooks.begin()
         write_json_atomic(self.run_dir / "training_args.json", self.args.to_sanitized_dict())
 
     def _reset_counters(self) -> None:

@@ -28,11 +28,13 @@ class TrainResult:
 class Hooks:
     """What the caller lends to the trainer, since it knows no model catalog, tokenizer or template.
 
+    ``begin`` is called once, when the run is accepted and before its first step.
     ``save_model(folder)`` and ``load_model(folder)`` write and read the weights of a checkpoint in the tuner's format.
     ``predict(model)`` generates answers during evaluation and returns metrics by name (higher is better).
     ``tokenizer_files`` and ``extra_files`` (name to content) go into every checkpoint.
     """
 
+    begin: Callable[[], None] | None = None
     save_model: Callable[[Path], None] | None = None
     load_model: Callable[[Path], None] | None = None
     predict: Callable[[torch.nn.Module], Mapping[str, float]] | None = None

@@ -27,6 +27,7 @@ def build_trainer(
     callbacks: Sequence[TrainerCallback] = (),
     tokenizer_files: Sequence[Path] = (),
     extra_files: Mapping[str, bytes | str] | None = None,
+    begin: Callable[[], None] | None = None,
     save_model: Callable[[Path], None] | None = None,
     load_model: Callable[[Path], None] | None = None,
     predict: Callable[[torch.nn.Module], Mapping[str, float]] | None = None,
@@ -50,6 +51,7 @@ def build_trainer(
     if config.predict_with_generate and predict is None:
         raise ValueError("predict_with_generate needs the callable `predict`")
     hooks = Hooks(
+        begin=begin,
         save_model=save_model,
         load_model=load_model,
         predict=predict,

@@ -29,7 +29,7 @@ def generate_alone(model: Any, item: Running, go_on: GoOn) -> tuple[Finish, tupl
     watch = _Watch(len(request.prompt), go_on, silent=sampling.num_beams > 1)
     processors = LogitsProcessorList()
     if sampling.num_beams == 1:
-        processors.append(_Chooser(Sampler(sampling, item.tokens, prompt.device)))
+        processors.append(_Chooser(Sampler(sampling, item.tokens)))
     # Drawing among beams takes torch's global numbers: they are set for this request, and put back after it.
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         if sampling.seed is not None:

@@ -102,8 +102,8 @@ class FlatModel:
             input_ids=torch.tensor([[token for part in ids for token in part]], device=self.device),  # (1, T)
             position_ids=torch.tensor([positions], device=self.device),
             use_cache=False,  # transformers' own cache; ours travels in `cached`
-            logits_to_keep=torch.tensor(last, device=self.device),
-            cached=CachedStep(chunks, self.device),
+            logits_to_keep=torch.tensor(last),  # on the CPU: the last layer may be on another device than the first
+            cached=CachedStep(chunks),
         )
         logits: torch.Tensor = output.logits
         return logits[0]

@@ -239,7 +239,7 @@ class _Worker:
         if self.flat is None or sampling.num_beams > 1:
             self._alone.append(item)
             return
-        item.sampler = Sampler(sampling, item.tokens, self.flat.device)
+        item.sampler = Sampler(sampling, item.tokens)
         self._schedule.add(item)
 
     def abort(self, request_id: str) -> None:

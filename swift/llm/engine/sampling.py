@@ -19,7 +19,7 @@ __all__ = ["Sampler", "choose"]
 class Sampler:
     """One request's sampling: its settings, its own generator, and which tokens its text holds already."""
 
-    def __init__(self, sampling: Sampling, tokens: Sequence[int], device: torch.device) -> None:
+    def __init__(self, sampling: Sampling, tokens: Sequence[int]) -> None:
         self.sampling = sampling
         self.greedy = not sampling.do_sample or sampling.temperature == 0
         self.generator: torch.Generator | None = None
@@ -30,7 +30,7 @@ class Sampler:
                 self.generator.seed()
             else:
                 self.generator.manual_seed(sampling.seed)
-        self._seen = torch.tensor(sorted(set(tokens)), device=device) if sampling.repetition_penalty != 1 else None
+        self._seen = torch.tensor(sorted(set(tokens))) if sampling.repetition_penalty != 1 else None
 
     @property
     def is_plain(self) -> bool:
@@ -40,6 +40,7 @@ class Sampler:
     def choose(self, logits: torch.Tensor) -> int:
         """The next token for ``logits`` (V,), float32."""
         if self._seen is not None:
+            self._seen = self._seen.to(logits.device)
             scores, penalty = logits[self._seen], self.sampling.repetition_penalty
             logits = logits.clone()
             logits[self._seen] = torch.where(scores < 0, scores * penalty, scores / penalty)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from swift.llm.dataset import prepare
 from swift.llm.dataset.collate import Collator
+from swift.llm.dataset.ledger import write_ledger
 from swift.llm.plan.match import source_of
 from swift.llm.plan.plans import TrainPlan
 from swift.llm.plan.store import to_json
@@ -32,7 +33,7 @@ BEGUN = "training_args.json"
 """The loop writes it when it begins: from then on the run folder stays, whatever happens."""
 
 
-def open_data(plan: TrainPlan, *, ledger: Path | None, progress: bool = True) -> tuple[TextTokenizer, Template, Any]:
+def open_data(plan: TrainPlan, *, progress: bool = True) -> tuple[TextTokenizer, Template, Any]:
     """Tokenizer, template and prepared rows of a plan; no weight is touched."""
     tokenizer = load_tokenizer(Path(plan.model.path))
     template = open_template(plan.template.template_type, tokenizer, plan.template)
@@ -46,7 +47,7 @@ def open_data(plan: TrainPlan, *, ledger: Path | None, progress: bool = True) ->
                 "Serving it with other software will differ from this training. --template_type chooses another one.",
                 plan.template.template_type, verdict.first_difference,
             )  # fmt: skip
-    prepared = prepare(plan.data, template, ledger_path=ledger, progress=progress)
+    prepared = prepare(plan.data, template, progress=progress)
     for note in template.notes:
         logger.warning("%s", note)
     return tokenizer, template, prepared
@@ -66,7 +67,7 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
     check_targets(plan)
     plan = fetch_weights(plan)
     with run_folder(Path(plan.run_dir)) as run_dir:
-        tokenizer, template, prepared = open_data(plan, ledger=run_dir / LEDGER)
+        tokenizer, template, prepared = open_data(plan)
         for line in [*show_data(prepared, plan), *(show_samples(prepared, tokenizer) if debug else ())]:
             logger.info("%s", line)
         set_seed(plan.seed)  # an adapter begins with random factors
@@ -79,6 +80,7 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
             prepared.train,
             prepared.val,
             Collator(padding_free=plan.data.padding_free, pad_token_id=pad_id(tokenizer)),
+            begin=lambda: record(run_dir, plan, args_json, prepared),
             save_model=lambda folder: tuner.save(model, folder),
             load_model=restore,
             tokenizer_files=tokenizer.files,
@@ -86,11 +88,16 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
             predict=predictor(plan, template, tokenizer) if plan.trainer.predict_with_generate else None,
             parameter_groups=tuner.optimizer_groups(model, plan.trainer.learning_rate, plan.trainer.weight_decay),
         )
-        write_json_atomic(run_dir / "sft_args.json", args_json)
-        write_json_atomic(run_dir / "plan.json", to_json(plan))
         result = trainer.train(Path(plan.resume_from) if plan.resume_from else None, only_model=plan.resume_only_model)
     logger.info("%s", told_at_the_end(result, run_dir))
     return result
+
+
+def record(run_dir: Path, plan: TrainPlan, args_json: dict[str, Any], prepared: Any) -> None:
+    """Write down what was said, what was decided and which rows were lost."""
+    write_json_atomic(run_dir / "sft_args.json", args_json)
+    write_json_atomic(run_dir / "plan.json", to_json(plan))
+    write_ledger(run_dir / LEDGER, prepared.report.ledger)
 
 
 def check_targets(plan: TrainPlan) -> None:

@@ -34,7 +34,7 @@ def print_plan(plan: TrainPlan, *, debug: bool = False) -> None:
     print(explain(plan), flush=True)
     from swift.llm.training.run import open_data
 
-    tokenizer, _, prepared = open_data(plan, ledger=None)
+    tokenizer, _, prepared = open_data(plan)
     print("\n" + "\n".join(describe(plan, tokenizer, prepared)))
 
 
