@@ -132,7 +132,7 @@ def run_ours(variant: str, tuner: str, dtype: str, steps: int, rows: list[Any], 
     config = TrainerConfig(
         output_dir=str(folder), learning_rate=1e-4, batch_size=BATCH, max_steps=steps, num_train_epochs=100,
         autocast="bf16" if dtype == "bf16" else None, evaluation_strategy="no", save_strategy="no", eval_steps=None,
-        save_steps=None, report_to=(), disable_tqdm=True, logging_steps=10,
+        save_steps=None, report_to=(), disable_tqdm=True, logging_steps=5,
     )  # fmt: skip
     clock = Clock()
 
@@ -160,7 +160,7 @@ def run_trl(variant: str, tuner: str, dtype: str, steps: int, rows: list[Any], v
 
     args: dict[str, Any] = {
         "output_dir": str(folder), "per_device_train_batch_size": BATCH, "max_length": MAX_LENGTH, "max_steps": steps, "bf16": dtype == "bf16",
-        "learning_rate": 1e-4, "report_to": "none", "save_strategy": "no", "disable_tqdm": True, "logging_steps": 10, "use_cpu": True,
+        "learning_rate": 1e-4, "report_to": "none", "save_strategy": "no", "disable_tqdm": True, "logging_steps": 5, "use_cpu": True,
         "adam_beta2": 0.95, "weight_decay": 0.1, "lr_scheduler_type": "cosine", "warmup_steps": 0.05,
     }  # fmt: skip
     if variant != "trl":
@@ -219,6 +219,7 @@ def measure(variant: str, tuner: str, dtype: str, steps: int) -> dict[str, float
     if done.returncode:
         raise SystemExit(f"{variant} failed:\n{done.stderr[-3000:]}")
     result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    print(f"{tuner} {dtype} {variant}: {result['per_cpu']:.0f} tokens a CPU second, {result['peak_gib']:.2f} GiB", file=sys.stderr, flush=True)
     return result
 
 

@@ -45,22 +45,20 @@ PUBLIC = {
 }
 """Public name → where it is defined."""
 
-__all__ = list(PUBLIC)  # noqa: PLE0605 - one list, told once
+__all__ = list(PUBLIC)
 
 if TYPE_CHECKING:
-    from swift.llm.catalog.registries import (
-        DATASET_MAPPING,
-        MODEL_MAPPING,
-        TEMPLATE_MAPPING,
-        TUNER_MAPPING,
-        register_dataset,
-        register_model,
-        register_template,
-    )
-    from swift.llm.infer import infer_main
-    from swift.llm.merge_lora import merge_lora_main
-    from swift.llm.pt import pt_main
-    from swift.llm.sft import sft_main
+    from swift.llm.catalog.registries import DATASET_MAPPING as DATASET_MAPPING
+    from swift.llm.catalog.registries import MODEL_MAPPING as MODEL_MAPPING
+    from swift.llm.catalog.registries import TEMPLATE_MAPPING as TEMPLATE_MAPPING
+    from swift.llm.catalog.registries import TUNER_MAPPING as TUNER_MAPPING
+    from swift.llm.catalog.registries import register_dataset as register_dataset
+    from swift.llm.catalog.registries import register_model as register_model
+    from swift.llm.catalog.registries import register_template as register_template
+    from swift.llm.infer import infer_main as infer_main
+    from swift.llm.merge_lora import merge_lora_main as merge_lora_main
+    from swift.llm.pt import pt_main as pt_main
+    from swift.llm.sft import sft_main as sft_main
 
 
 def __getattr__(name: str) -> Any:

@@ -30,7 +30,7 @@ from swift.trainers.result import Hooks, TrainResult
 from swift.trainers.sampler import BatchLoader, EpochBatches, Order, Rows, fingerprint
 from swift.trainers.signals import StopRequest
 from swift.trainers.state import LoopState
-from swift.utils.errors import ArgumentError, CheckpointError, StoppedError, TrainingError
+from swift.utils.errors import ArgumentError, CheckpointError, DiskError, StoppedError, TrainingError
 from swift.utils.files import write_json_atomic
 
 __all__ = ["Hooks", "SwiftTrainer", "TrainResult"]
@@ -117,7 +117,8 @@ class SwiftTrainer(Trainer):
             with self.stop, noise:
                 output = super().train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except BaseException:
-            self.callback_handler.on_train_end(self.args, self.state, self.control)  # closes bars and writers
+            with contextlib.suppress(DiskError):  # what stopped the run is told, not that its last plot failed, too
+                self.callback_handler.on_train_end(self.args, self.state, self.control)  # closes bars and writers
             raise
         return TrainResult(
             global_step=output.global_step,

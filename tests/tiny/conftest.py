@@ -12,7 +12,10 @@ CHAT_TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
 )
-TEXTS = ("The cat sat on the mat and the dog ran to the door.", "user\nWhat is the sum?\nassistant\nThe sum is seven.\n")
+TEXTS = (
+    "The cat sat on the mat and the dog ran to the door.",
+    "user\nWhat is the sum?\nassistant\nThe sum is seven.\n",
+)
 
 
 def build_model(folder: Path) -> Path:
@@ -52,7 +55,8 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def write_rows(path: Path, num: int) -> Path:
     """Rows of query, response and a system text, as JSON lines."""
     rows = [
-        {"system": "Be exact.", "query": f"What is {i} plus one?", "response": f"The sum is {i + 1}."} for i in range(num)
+        {"system": "Be exact.", "query": f"What is {i} plus one?", "response": f"The sum is {i + 1}."}
+        for i in range(num)
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path

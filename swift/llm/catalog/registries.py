@@ -76,9 +76,16 @@ def _tuners() -> Iterator[tuple[TunerRow, str]]:
 
 
 MODEL_MAPPING: Registry[ModelRow] = Registry("model_type", fill=_models)
+"""Every model by its ``model_type``: ours, and those that were registered."""
+
 TEMPLATE_MAPPING: Registry[TemplateRow] = Registry("template", fill=_templates)
+"""Every chat format by its name."""
+
 DATASET_MAPPING: Registry[DatasetRow] = Registry("data set", fill=_datasets)
+"""Every data set that ``--dataset`` knows by name."""
+
 TUNER_MAPPING: Registry[TunerRow] = Registry("sft_type", fill=_tuners)
+"""Every tuning method, those that are planned included."""
 
 
 def expand(family: ModelFamily) -> tuple[ModelRow, ...]:

@@ -16,7 +16,12 @@ from swift.llm.plan.train import TrainFacts, resolve_train
 from swift.llm.training.checkpoints import choose_run_folder, find_checkpoint
 from swift.utils.errors import PlanError
 
-FREE_FOR_A_NEW_RUN = ("lora_lr_ratio", "freeze_parameters", "freeze_parameters_ratio", "additional_trainable_parameters")
+FREE_FOR_A_NEW_RUN = (
+    "lora_lr_ratio",
+    "freeze_parameters",
+    "freeze_parameters_ratio",
+    "additional_trainable_parameters",
+)
 """Settings of a tuner that say how to go on, not what its weights are."""
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from swift.llm.chat.service import ChatService
-from swift.llm.core import Conversation, Message
+from swift.llm.core import Conversation
 from swift.llm.dataset import read_conversations
 from swift.llm.engine.pt import PtEngine
 from swift.llm.plan.infer import sampling_of
 from swift.llm.plan.plans import TrainPlan
 from swift.llm.template import Template
 from swift.llm.tokenizer import TextTokenizer
+from swift.utils.log import logger
 from swift.utils.text_metrics import text_scores
 
 
@@ -36,14 +37,18 @@ def predictor(plan: TrainPlan, template: Template, tokenizer: TextTokenizer) -> 
     def predict(model: Any) -> dict[str, float]:
         was_training = model.training
         model.eval()
-        engine = PtEngine(model)
-        try:
-            answers: list[Message] = ChatService(template, tokenizer, engine).chat_batch(
-                [prompt for prompt, _ in pairs], sampling
+        with PtEngine(model) as engine:
+            service = ChatService(template, tokenizer, engine)
+            answers = list(service.answers((prompt for prompt, _ in pairs), sampling))
+        model.train(was_training)
+        given = [
+            (answer.text, label) for answer, (_, label) in zip(answers, pairs, strict=True) if answer.error is None
+        ]
+        if len(given) < len(pairs):
+            first = next(answer.error for answer in answers if answer.error is not None)
+            logger.warning(
+                "%d of %d validation rows cannot be answered: %s", len(pairs) - len(given), len(pairs), first
             )
-        finally:
-            engine.shutdown()
-            model.train(was_training)
-        return text_scores([answer.content for answer in answers], [label for _, label in pairs])
+        return text_scores([answer for answer, _ in given], [label for _, label in given])
 
     return predict

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 from swift.llm.dataset import prepare
 from swift.llm.dataset.collate import Collator
 from swift.llm.dataset.ledger import write_ledger
+from swift.llm.plan.facts import GIB, free_gib
 from swift.llm.plan.match import source_of
+from swift.llm.plan.memory import human
 from swift.llm.plan.plans import TrainPlan
 from swift.llm.plan.store import to_json
+from swift.llm.plan.train import predict_checkpoint_bytes
 from swift.llm.template import Template, open_template
 from swift.llm.tokenizer import TextTokenizer, load_tokenizer
 from swift.llm.training.preview import show_data, show_samples
@@ -64,7 +67,7 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
     from swift.trainers.sft import build_trainer
     from swift.tuners import open_tuner
 
-    check_targets(plan)
+    check_before(plan)
     plan = fetch_weights(plan)
     with run_folder(Path(plan.run_dir)) as run_dir:
         tokenizer, template, prepared = open_data(plan)
@@ -100,14 +103,23 @@ def record(run_dir: Path, plan: TrainPlan, args_json: dict[str, Any], prepared: 
     write_ledger(run_dir / LEDGER, prepared.report.ledger)
 
 
-def check_targets(plan: TrainPlan) -> None:
-    """Attach the tuner to a model without weights: modules that do not exist are told before rows are prepared.
+def check_before(plan: TrainPlan) -> None:
+    """Attach the tuner to a model without weights: what cannot work is told before weights and rows are prepared.
 
-    Raises PlanError.
+    Raises PlanError for modules that do not exist, DiskError where not even one checkpoint fits.
     """
     from swift.tuners.preview import empty_model, preview
 
-    preview(plan.tuner, lambda: empty_model(Path(plan.model.path), trust_remote_code=plan.model.trust_remote_code))
+    counted = preview(
+        plan.tuner, lambda: empty_model(Path(plan.model.path), trust_remote_code=plan.model.trust_remote_code)
+    )
+    needed = predict_checkpoint_bytes(plan, counted.num_parameters, counted.num_trainable)
+    free = free_gib(plan.run_dir) * GIB
+    if plan.trainer.save_strategy != "no" and needed > free:
+        raise DiskError(
+            f"--output_dir: a checkpoint needs about {human(needed)}, and {human(int(free))} are free for {plan.run_dir}. Free some"
+            " space, choose another folder, or save less with --save_only_model true."
+        )
 
 
 def fetch_weights(plan: TrainPlan) -> TrainPlan:

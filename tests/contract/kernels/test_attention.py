@@ -99,3 +99,16 @@ def test_left_padded_generation_equals_single(make_family: Callable[[str], Any])
     together = model.generate(batch, attention_mask=mask, **settings)
     assert torch.equal(together[0, pad:], model.generate(short, **settings)[0])
     assert torch.equal(together[1], model.generate(long, **settings)[0])
+
+
+def test_boundaries_survive_gradient_checkpointing(make_family: Callable[[str], Any]) -> None:
+    model, ids = make_family("Qwen2ForCausalLM"), samples()
+    model.set_attn_implementation(register())
+    plain = model(**flat(ids), use_cache=False).logits
+    wanted = gradients(model, plain)
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.train()
+    again = model(**flat(ids), use_cache=False).logits
+    assert torch.equal(again, plain)
+    got = gradients(model, again)
+    assert all(close(got[name], wanted[name]) for name in wanted)

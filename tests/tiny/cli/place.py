@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,12 @@ class Place:
         from swift.cli.main import main
 
         typed = [str(word) for word in words]
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
-            with redirect_stderr(io.StringIO()) as err:
-                patch.chdir(self.folder)
-                for name, value in self.variables().items():
-                    patch.setenv(name, value)
-                code = main(typed)
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(self.folder)
+            for name, value in self.variables().items():
+                patch.setenv(name, value)
+            code = main(typed)
         return Done(typed, code, out.getvalue(), err.getvalue())
 
     def start(self, *words: object, **more: Any) -> subprocess.Popen[str]:
@@ -109,7 +109,9 @@ class Place:
 
 def sums(start: int, number: int) -> list[dict[str, str]]:
     """Questions and answers about sums."""
-    return [{"query": f"What is {i} plus {i}?", "response": f"The sum is {2 * i}."} for i in range(start, start + number)]
+    return [
+        {"query": f"What is {i} plus {i}?", "response": f"The sum is {2 * i}."} for i in range(start, start + number)
+    ]
 
 
 def make_place(folder: Path, model: Path) -> Place:

@@ -74,5 +74,7 @@ def test_a_chat_over_a_pipe(checkpoint: Path, place: Place) -> None:
 
 def test_a_plan_of_answers_writes_nothing(checkpoint: Path, place: Place) -> None:
     before = place.files()
-    place.swift("infer", "--ckpt_dir", checkpoint, *FIVE, "--dry_run").check_well("5 rows to answer, 0 lost", "first prompts")
+    place.swift("infer", "--ckpt_dir", checkpoint, *FIVE, "--dry_run").check_well(
+        "5 rows to answer, 0 lost", "first prompts"
+    )
     assert place.files() == before

@@ -73,7 +73,9 @@ def test_killed_stopped_and_interrupted_it_ends_as_if_it_had_not_been(place: Pla
 
 
 def test_a_run_folder_goes_on_where_it_was(trained: Any, stopped: Path, place: Place) -> None:
-    place.swift("sft", "--resume_from_checkpoint", stopped).check_well("step 3/4", "done after 4 steps", f"last checkpoint: {stopped}")
+    place.swift("sft", "--resume_from_checkpoint", stopped).check_well(
+        "step 3/4", "done after 4 steps", f"last checkpoint: {stopped}"
+    )
     assert weights_of(stopped / "checkpoint-4") == weights_of(trained.checkpoint)
     assert log_of(stopped) == log_of(trained.run)
 
@@ -99,8 +101,12 @@ def test_only_the_weights_are_taken_into_a_new_run(stopped: Path, place: Place) 
 def test_what_the_weights_were_made_with_cannot_change(stopped: Path, place: Place) -> None:
     before = place.files()
     done = place.swift("sft", "--resume_from_checkpoint", stopped, "--lora_rank", 16, "--target_modules", "ALL")
-    done.check_refused("2 problems", "--lora_rank: is 16, and checkpoint-2 was trained with 8", "--target_modules: is ALL")
-    place.swift("sft", "--resume_from_checkpoint", stopped, "--sft_type", "full").check_refused("1 problem", "trained with lora")
+    done.check_refused(
+        "2 problems", "--lora_rank: is 16, and checkpoint-2 was trained with 8", "--target_modules: is ALL"
+    )
+    place.swift("sft", "--resume_from_checkpoint", stopped, "--sft_type", "full").check_refused(
+        "1 problem", "trained with lora"
+    )
     assert place.files() == before
 
 

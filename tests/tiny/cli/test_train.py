@@ -19,7 +19,9 @@ def test_a_plan_tells_everything_and_writes_nothing(place: Place, monkeypatch: p
 
     monkeypatch.setattr("swift.llm.model.load.load_model", refuse)
     before = place.files()
-    done = place.swift("plan", "sft", "--model_id_or_path", place.model, "--dataset", "rows.jsonl", "--lora_rank", 4, "--batch_size", 8)
+    done = place.swift(
+        "plan", "sft", "--model_id_or_path", place.model, "--dataset", "rows.jsonl", "--lora_rank", 4, "--batch_size", 8
+    )
     done.check_well(
         "flag --lora_rank", "16 samples an update: ceil(16 / batch_size 8)", "no GPU", "read 24, kept 24, lost 0",
         "steps: 2 (2 an epoch; 8 samples x 2 accumulated an update)", "parameters are trained", "memory: ", "disk: ",
@@ -30,7 +32,16 @@ def test_a_plan_tells_everything_and_writes_nothing(place: Place, monkeypatch: p
 
 
 def test_dry_run_is_the_same_as_plan(place: Place) -> None:
-    words = ("--model_id_or_path", place.model, "--dataset", "rows.jsonl", "--output_dir", "out", "--add_output_dir_suffix", "false")
+    words = (
+        "--model_id_or_path",
+        place.model,
+        "--dataset",
+        "rows.jsonl",
+        "--output_dir",
+        "out",
+        "--add_output_dir_suffix",
+        "false",
+    )
     planned = place.swift("plan", "sft", *words)
     dry = place.swift("sft", *words, "--dry_run")
     planned.check_well()
@@ -72,7 +83,9 @@ def test_a_checkpoint_is_whole_and_explains_itself(trained: Any) -> None:
     names = {path.name for path in trained.checkpoint.iterdir()}
     assert {"adapter_config.json", "adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "sft_args.json", "plan.json",
             "tokenizer.json", "tokenizer_config.json", "manifest.json"} <= names  # fmt: skip
-    assert json.loads((trained.checkpoint / "adapter_config.json").read_text())["base_model_name_or_path"] == str(trained.place.model)
+    assert json.loads((trained.checkpoint / "adapter_config.json").read_text())["base_model_name_or_path"] == str(
+        trained.place.model
+    )
 
 
 def test_a_log_file_gets_lines_and_no_bars(trained: Any) -> None:
@@ -92,7 +105,9 @@ def test_full_training_in_bf16_keeps_its_weights_in_fp32(place: Place) -> None:
     checkpoint = place.run() / "checkpoint-1"
     assert {str(tensor.dtype) for tensor in load_file(checkpoint / "model.safetensors").values()} == {"torch.float32"}
     assert json.loads((checkpoint / "plan.json").read_text())["trainer"]["autocast"] == "bf16"
-    answered = place.swift("infer", "--ckpt_dir", checkpoint, "--val_dataset", "questions.jsonl#2", "--max_new_tokens", 3)
+    answered = place.swift(
+        "infer", "--ckpt_dir", checkpoint, "--val_dataset", "questions.jsonl#2", "--max_new_tokens", 3
+    )
     answered.check_well("answered 2 of 2 rows")
 
 
@@ -116,32 +131,42 @@ def test_packed_padded_and_flat_batches_begin_with_the_same_loss(place: Place) -
 def test_plain_text_is_trained_whole(place: Place, name: str) -> None:
     text = "Once there was a ship that sailed over the sea to find a new land."
     lines = [text, text + " The wind was strong.", text + " The night was long."]
-    place.write(name, "\n".join(json.dumps({"text": line}) if name.endswith("jsonl") else line for line in lines) + "\n")
+    place.write(
+        name, "\n".join(json.dumps({"text": line}) if name.endswith("jsonl") else line for line in lines) + "\n"
+    )
     words = ("--model_id_or_path", place.model, "--dataset", name, "--max_length", 48, "--dataset_test_ratio", 0)
     planned = place.swift("plan", "pt", *words)
     planned.check_well("lost 0", "<|im_end|>")
     assert "im_start" not in planned.out.split("first samples")[1]
-    place.swift("pt", *words, *SHORT, "--max_steps", 1, "--packing", "true").check_well("25,376 of 25,376 parameters are trained")
+    place.swift("pt", *words, *SHORT, "--max_steps", 1, "--packing", "true").check_well(
+        "25,376 of 25,376 parameters are trained"
+    )
     assert (place.run() / "checkpoint-1" / "model.safetensors").is_file()
     assert (place.run() / "row_ledger.jsonl").read_text() == ""
 
 
 def test_flags_win_over_a_file(place: Place) -> None:
-    place.write("run.yaml", f"""
+    place.write(
+        "run.yaml",
+        f"""
 model_id_or_path: {place.model}
 dataset:
   - rows.jsonl
 learning_rate: 1e-3
 lora_rank: 4
 max_steps: 9
-""")
+""",
+    )
     done = place.swift("plan", "sft", "run.yaml", "--max_steps", "2")
     done.check_well("0.001", "file run.yaml:5", "file run.yaml:6", "steps: 2 ")
     assert "flag --max_steps" not in done.out.split("learning_rate")[0]
 
 
 def test_a_json_file_as_the_first_word(place: Place) -> None:
-    place.write("run.json", json.dumps({"model_id_or_path": str(place.model), "dataset": ["rows.jsonl"], "max_steps": 1, "lora_rank": 2}))
+    place.write(
+        "run.json",
+        json.dumps({"model_id_or_path": str(place.model), "dataset": ["rows.jsonl"], "max_steps": 1, "lora_rank": 2}),
+    )
     place.swift("sft", "run.json", *SHORT).check_well("done after 1 steps")
     assert json.loads((place.run() / "checkpoint-1" / "adapter_config.json").read_text())["r"] == 2
 
@@ -156,7 +181,18 @@ def test_answers_are_scored_while_training(place: Place) -> None:
 
 
 def test_the_same_seed_gives_the_same_adapter(place: Place) -> None:
-    words = ("sft", "--model_id_or_path", place.model, "--dataset", "rows.jsonl", *SHORT, "--max_steps", 1, "--dataset_test_ratio", 0)
+    words = (
+        "sft",
+        "--model_id_or_path",
+        place.model,
+        "--dataset",
+        "rows.jsonl",
+        *SHORT,
+        "--max_steps",
+        1,
+        "--dataset_test_ratio",
+        0,
+    )
     place.swift(*words, "--output_dir", "one").check_well()
     place.swift(*words, "--output_dir", "two").check_well()
     place.swift(*words, "--output_dir", "other", "--seed", 7).check_well()
