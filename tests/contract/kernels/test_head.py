@@ -41,7 +41,7 @@ def reference(model: Any, data: dict[str, Any]) -> tuple[torch.Tensor, dict[str,
     return loss.detach(), {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
 
 
-def check(model: Any, losses: SelectedLoss) -> None:
+def check_equal(model: Any, losses: SelectedLoss) -> None:
     data = batch()
     wanted, gradients = reference(model, data)
     model.zero_grad()
@@ -68,7 +68,7 @@ def test_equals_the_models_own_loss(name: str, make_family: Callable[[str], Any]
     if name == "Granite":
         model.config.logits_scaling = 3.0
     losses = SelectedLoss(model, tokens_per_chunk=5)
-    check(model, losses)
+    check_equal(model, losses)
     assert losses.is_chunked
 
 
@@ -77,7 +77,7 @@ def test_tied_head(make_family: Callable[[str], Any]) -> None:
     model.config.tie_word_embeddings = True
     model.tie_weights()
     model.set_attn_implementation(register())
-    check(model, SelectedLoss(model, tokens_per_chunk=4))
+    check_equal(model, SelectedLoss(model, tokens_per_chunk=4))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_under_peft(settings: dict[str, Any], chunked: bool, make_family: Callab
     model.set_attn_implementation(register())
     peft_model = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", init_lora_weights=False, **settings)).eval()
     losses = SelectedLoss(peft_model, tokens_per_chunk=5)
-    check(peft_model, losses)
+    check_equal(peft_model, losses)
     assert losses.is_chunked is chunked
 
 
@@ -102,5 +102,5 @@ def test_a_head_that_does_more_is_left_to_the_model(make_family: Callable[[str],
     model.set_attn_implementation(register())
     model.lm_head.register_forward_hook(lambda module, args, output: output * 2)
     losses = SelectedLoss(model)
-    check(model, losses)
+    check_equal(model, losses)
     assert not losses.is_chunked
