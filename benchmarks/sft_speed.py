@@ -160,7 +160,7 @@ def run_trl(variant: str, tuner: str, dtype: str, steps: int, rows: list[Any], v
 
     args: dict[str, Any] = {
         "output_dir": str(folder), "per_device_train_batch_size": BATCH, "max_length": MAX_LENGTH, "max_steps": steps, "bf16": dtype == "bf16",
-        "learning_rate": 1e-4, "report_to": "none", "save_strategy": "no", "disable_tqdm": True, "logging_steps": 5, "use_cpu": True,
+        "learning_rate": 1e-4, "report_to": "none", "save_strategy": "no", "disable_tqdm": True, "logging_steps": 5, "logging_first_step": True, "use_cpu": True,
         "adam_beta2": 0.95, "weight_decay": 0.1, "lr_scheduler_type": "cosine", "warmup_steps": 0.05,
     }  # fmt: skip
     if variant != "trl":

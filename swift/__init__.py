@@ -1,5 +1,4 @@
-"""Fine-tune, align, try, merge, quantise, measure and serve language models; `swift.llm` is the Python API.
-"""
+"""Fine-tune, align, try, merge, quantise, measure and serve language models; `swift.llm` is the Python API."""
 
 from __future__ import annotations
 

@@ -203,8 +203,13 @@ def _windowed(
         mask = _causal_mask(end - start, end - first, window, query.device)  # (end-start, end-first)
         outs.append(
             F.scaled_dot_product_attention(
-                query[:, :, start:end], key[:, :, first:end], value[:, :, first:end],
-                attn_mask=mask, dropout_p=dropout, scale=scaling, enable_gqa=gqa,
+                query[:, :, start:end],
+                key[:, :, first:end],
+                value[:, :, first:end],
+                attn_mask=mask,
+                dropout_p=dropout,
+                scale=scaling,
+                enable_gqa=gqa,
             )
         )
     return torch.cat(outs, dim=2)

@@ -67,7 +67,10 @@ class SelectedLoss:
         self._head = _plain_head(model, self._output)
         self._checked = False
         if self._head is None:
-            logger.info("the head of %s is no plain linear layer: its own code makes the logits, all trained rows at once", _name(model))
+            logger.info(
+                "the head of %s is no plain linear layer: its own code makes the logits, all trained rows at once",
+                _name(model),
+            )
 
     @property
     def is_chunked(self) -> bool:
@@ -131,7 +134,10 @@ class SelectedLoss:
         tolerance = 1e-4 if tap.dtype == torch.float32 else 3e-2
         bound = tolerance * max(float(wanted.abs().max()), 1.0)
         if wanted.shape != logits.shape or not float((wanted - logits).abs().max()) <= bound:
-            logger.info("the head of %s does more than a matrix product: its own code makes the logits, all trained rows at once", _name(model))
+            logger.info(
+                "the head of %s does more than a matrix product: its own code makes the logits, all trained rows at once",
+                _name(model),
+            )
             self._head = None
 
     def _through_model(

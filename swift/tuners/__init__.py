@@ -16,7 +16,9 @@ __all__ = ["Tuner", "TunerSettings", "attach", "load", "open_tuner", "save_model
 def open_tuner(settings: TunerSettings) -> Tuner:
     """The method of these settings. Raises NotBuiltError where this version does not have it."""
     if settings.code is None:
-        raise NotBuiltError(f"--sft_type {settings.sft_type}: this method is not in this version. `swift list tuners` shows which are.")
+        raise NotBuiltError(
+            f"--sft_type {settings.sft_type}: this method is not in this version. `swift list tuners` shows which are."
+        )
     tuner: Tuner = load_object(settings.code)(settings)
     return tuner
 

@@ -44,7 +44,9 @@ def empty_model(folder: Path, *, trust_remote_code: bool = False) -> Any:
         with torch.device("meta"):
             return AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError(f"{folder}: its config.json describes no model that can be built: {str(error).splitlines()[0]}") from error
+        raise ModelError(
+            f"{folder}: its config.json describes no model that can be built: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def preview(settings: TunerSettings, build: Callable[[], Any]) -> Preview:
@@ -58,7 +60,9 @@ def preview(settings: TunerSettings, build: Callable[[], Any]) -> Preview:
         warnings.simplefilter("ignore")  # about copies on the meta device, which is the point here
         attached = open_tuner(_PlainStart(settings)).attach(model)
     modules = tuple(
-        name.removeprefix("base_model.model.") for name, module in attached.named_modules() if hasattr(module, "base_layer")
+        name.removeprefix("base_model.model.")
+        for name, module in attached.named_modules()
+        if hasattr(module, "base_layer")
     )
     num_trainable = sum(parameter.numel() for parameter in attached.parameters() if parameter.requires_grad)
     return Preview(modules=modules, num_trainable=num_trainable, num_parameters=num_parameters)
@@ -71,4 +75,7 @@ class _PlainStart:
         self.sft_type, self.code = settings.sft_type, settings.code
         self.target_modules, self.target_regex = settings.target_modules, settings.target_regex
         self.modules_to_save = settings.modules_to_save
-        self.options = {**settings.options, **({"init_lora_weights": "true"} if "init_lora_weights" in settings.options else {})}
+        self.options = {
+            **settings.options,
+            **({"init_lora_weights": "true"} if "init_lora_weights" in settings.options else {}),
+        }

@@ -73,7 +73,11 @@ def find_targets(model: Any, targets: Sequence[str], regex: str | None = None) -
 
 def find_saved(model: Any, modules: Sequence[str]) -> list[str]:
     """Full names of modules to train in full: ``EMBEDDING``, ``LN`` (all norms), or names as in `find_targets`."""
-    names = [name for name, module in model.named_modules() if name and next(module.parameters(recurse=False), None) is not None]
+    names = [
+        name
+        for name, module in model.named_modules()
+        if name and next(module.parameters(recurse=False), None) is not None
+    ]
     chosen: set[str] = set()
     problems: list[str] = []
     for wanted in modules:
@@ -96,7 +100,12 @@ def _ends_with(name: str, target: str) -> bool:
 
 
 def _is_linear(module: nn.Module) -> bool:
-    return isinstance(module, nn.Linear) or type(module).__name__ in ("Linear4bit", "Linear8bitLt", "HQQLinear", "Conv1D")
+    return isinstance(module, nn.Linear) or type(module).__name__ in (
+        "Linear4bit",
+        "Linear8bitLt",
+        "HQQLinear",
+        "Conv1D",
+    )
 
 
 def _is_norm(module: nn.Module) -> bool:

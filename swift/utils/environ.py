@@ -41,9 +41,7 @@ class Variable(Generic[ValueT]):
         value: Any = text
         if self.kind is bool:
             if text.casefold() not in _TRUE | _FALSE:
-                raise ArgumentError(
-                    f"environment variable {self.name}: {text!r} is neither true (1) nor false (0)"
-                )
+                raise ArgumentError(f"environment variable {self.name}: {text!r} is neither true (1) nor false (0)")
             value = text.casefold() in _TRUE
         elif self.kind is int:
             try:
@@ -53,9 +51,7 @@ class Variable(Generic[ValueT]):
         return value  # type: ignore[no-any-return]
 
 
-USE_HF = Variable(
-    "USE_HF", bool, False, "Take models and data sets from the Hugging Face hub, not from ModelScope."
-)
+USE_HF = Variable("USE_HF", bool, False, "Take models and data sets from the Hugging Face hub, not from ModelScope.")
 MODELSCOPE_API_TOKEN: Variable[str | None] = Variable(
     "MODELSCOPE_API_TOKEN", str, None, "ModelScope access token, where --hub_token is not given."
 )
@@ -65,9 +61,7 @@ HF_TOKEN: Variable[str | None] = Variable(
 MODELSCOPE_CACHE: Variable[str | None] = Variable(
     "MODELSCOPE_CACHE", str, None, "Folder that ModelScope downloads are kept in."
 )
-HF_HOME: Variable[str | None] = Variable(
-    "HF_HOME", str, None, "Folder that Hugging Face downloads are kept in."
-)
+HF_HOME: Variable[str | None] = Variable("HF_HOME", str, None, "Folder that Hugging Face downloads are kept in.")
 HF_HUB_OFFLINE = Variable("HF_HUB_OFFLINE", bool, False, "Use what is downloaded already, and no network.")
 FORCE_REDOWNLOAD = Variable("FORCE_REDOWNLOAD", bool, False, "Fetch data sets again.")
 USE_HF_TRANSFER = Variable("USE_HF_TRANSFER", bool, False, "Download from Hugging Face with hf_transfer.")
@@ -91,9 +85,7 @@ MASTER_PORT = Variable("MASTER_PORT", int, 29500, "Port on the first machine, wh
 RANK = Variable("RANK", int, 0, "Number of this process in the whole run; set by the launcher.")
 LOCAL_RANK = Variable("LOCAL_RANK", int, 0, "Number of this process on this machine; set by the launcher.")
 WORLD_SIZE = Variable("WORLD_SIZE", int, 1, "Number of processes in the whole run; set by the launcher.")
-LOCAL_WORLD_SIZE = Variable(
-    "LOCAL_WORLD_SIZE", int, 1, "Number of processes on this machine; set by the launcher."
-)
+LOCAL_WORLD_SIZE = Variable("LOCAL_WORLD_SIZE", int, 1, "Number of processes on this machine; set by the launcher.")
 
 DATASET_MAP_NPROC: Variable[int | None] = Variable(
     "DATASET_MAP_NPROC",
@@ -104,9 +96,7 @@ DATASET_MAP_NPROC: Variable[int | None] = Variable(
 DATASET_ENABLE_CACHE = Variable("DATASET_ENABLE_CACHE", bool, True, "Reuse tokenized data of an earlier run.")
 LOG_LEVEL = Variable("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR.")
 SWIFT_DEBUG = Variable("SWIFT_DEBUG", bool, False, "Show the traceback of every error.")
-TIMEOUT = Variable(
-    "TIMEOUT", int, 20, "Seconds to wait for a download of media, a configuration file or an API call."
-)
+TIMEOUT = Variable("TIMEOUT", int, 20, "Seconds to wait for a download of media, a configuration file or an API call.")
 
 SWIFT_UI_LANG: Variable[str | None] = Variable("SWIFT_UI_LANG", str, None, "Language of web-ui: zh or en.")
 WEBUI_SHARE: Variable[bool | None] = Variable("WEBUI_SHARE", bool, None, "Make a public link for web-ui.")

@@ -99,8 +99,7 @@ class TrainingError(SwiftError):
 
 
 class StoppedError(SwiftError):
-    """A run that a signal stopped; the message says how to go on, `exit_code` is 128 + the signal's number.
-    """
+    """A run that a signal stopped; the message says how to go on, `exit_code` is 128 + the signal's number."""
 
     def __init__(self, message: str, exit_code: int = 130) -> None:
         super().__init__(message)

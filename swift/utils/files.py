@@ -110,8 +110,6 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(
-            f"{target}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}"
-        ) from None
+        raise DataError(f"{target}: line {error.lineno}, column {error.colno}: not valid JSON: {error.msg}") from None
     except RecursionError:
         raise DataError(f"{target}: nested too deeply to be read as JSON") from None

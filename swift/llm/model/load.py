@@ -89,7 +89,9 @@ def check_weights(folder: Path) -> bool:
             tensors = _check_safetensors(folder / name)
             absent = [key for key, file in index["weight_map"].items() if file == name and key not in tensors]
             if absent:
-                raise CheckpointError(f"{folder / name}: {INDEX} promises {absent[0]!r} in it, and it is not there. The two do not belong together.")
+                raise CheckpointError(
+                    f"{folder / name}: {INDEX} promises {absent[0]!r} in it, and it is not there. The two do not belong together."
+                )
         return True
     if (folder / SINGLE).is_file():
         _check_safetensors(folder / SINGLE)
@@ -102,8 +104,12 @@ def check_weights(folder: Path) -> bool:
         )  # fmt: skip
         return False
     if (folder / "adapter_config.json").is_file():
-        raise CheckpointError(f"{folder}: holds an adapter, not a model. Give it as --ckpt_dir, or the base model here.")
-    raise CheckpointError(f"{folder}: holds no weights ({SINGLE} or {INDEX} is expected). Download or copy the model again.")
+        raise CheckpointError(
+            f"{folder}: holds an adapter, not a model. Give it as --ckpt_dir, or the base model here."
+        )
+    raise CheckpointError(
+        f"{folder}: holds no weights ({SINGLE} or {INDEX} is expected). Download or copy the model again."
+    )
 
 
 def _check_safetensors(path: Path) -> set[str]:
@@ -122,7 +128,9 @@ def _config(plan: ModelPlan, folder: Path) -> Any:
     if plan.rope_scaling is not None:
         _scale_rope(config, plan.rope_scaling)
     if plan.quantization is not None:
-        raise ModelError(f"{folder}: quantised weights are not in this version. Use the unquantised twin of this model.")
+        raise ModelError(
+            f"{folder}: quantised weights are not in this version. Use the unquantised twin of this model."
+        )
     return config
 
 
@@ -156,13 +164,22 @@ def _check_report(report: Mapping[str, Any], folder: Path) -> None:
     if wrong:
         name, *shapes = wrong[0] if isinstance(wrong[0], tuple) else (wrong[0],)
         detail = f" (file {tuple(shapes[0])}, config.json {tuple(shapes[1])})" if len(shapes) == 2 else ""
-        raise ModelError(f"{folder}: {name} has another shape than config.json says{detail}; {len(wrong)} such weights. The two do not belong together.")
+        raise ModelError(
+            f"{folder}: {name} has another shape than config.json says{detail}; {len(wrong)} such weights. The two do not belong together."
+        )
     missing = sorted(report.get("missing_keys") or ())
     if missing:
-        raise CheckpointError(f"{folder}: {len(missing)} weights are in no file: {', '.join(missing[:3])}. Download or copy the model again.")
+        raise CheckpointError(
+            f"{folder}: {len(missing)} weights are in no file: {', '.join(missing[:3])}. Download or copy the model again."
+        )
     unexpected = sorted(report.get("unexpected_keys") or ())
     if unexpected:
-        logger.warning("%s: %d weights in its files have no place in the model: %s", folder, len(unexpected), ", ".join(unexpected[:3]))
+        logger.warning(
+            "%s: %d weights in its files have no place in the model: %s",
+            folder,
+            len(unexpected),
+            ", ".join(unexpected[:3]),
+        )
 
 
 def _translated(error: Exception, folder: Path, plan: ModelPlan) -> Exception:
@@ -170,13 +187,25 @@ def _translated(error: Exception, folder: Path, plan: ModelPlan) -> Exception:
     text = str(error)
     first = text.strip().splitlines()[0] if text.strip() else type(error).__name__
     if "trust_remote_code" in text:
-        return ModelError(f"{folder}: runs code that comes with the weights. Read it, then add --trust_remote_code true.")
+        return ModelError(
+            f"{folder}: runs code that comes with the weights. Read it, then add --trust_remote_code true."
+        )
     if "mismatch" in text or ("size" in text and "shape" in text):
-        return ModelError(f"{folder}: its weights have other shapes than its config.json says: {text.strip().splitlines()[-1].strip()}")
-    if "does not recognize this architecture" in text or "Unrecognized model" in text or "Unrecognized configuration" in text:
-        return ModelError(f"{folder}: {plan.architecture} is not known to the installed transformers. Update it, or add --trust_remote_code true if the model brings its code.")
+        return ModelError(
+            f"{folder}: its weights have other shapes than its config.json says: {text.strip().splitlines()[-1].strip()}"
+        )
+    if (
+        "does not recognize this architecture" in text
+        or "Unrecognized model" in text
+        or "Unrecognized configuration" in text
+    ):
+        return ModelError(
+            f"{folder}: {plan.architecture} is not known to the installed transformers. Update it, or add --trust_remote_code true if the model brings its code."
+        )
     if isinstance(error, pickle.UnpicklingError):
-        return CheckpointError(f"{folder}: its .bin weights hold more than tensors, and that was not run. Ask for safetensors.")
+        return CheckpointError(
+            f"{folder}: its .bin weights hold more than tensors, and that was not run. Ask for safetensors."
+        )
     if "FlashAttention" in text or ("attention" in text and plan.attention in text):
         return ModelError(f"--attn_impl {plan.attention}: {first} Leave it out.")
     if isinstance(error, ImportError):

@@ -18,7 +18,15 @@ from swift.utils.manifest import write_manifest
 __all__ = ["save_model", "write_whole"]
 
 
-def save_model(model: Any, target: Path, *, tokenizer_files: Mapping[str, bytes], safetensors: bool = True, extra_files: Mapping[str, str | bytes] | None = None, check: Callable[[Path], None] | None = None) -> None:
+def save_model(
+    model: Any,
+    target: Path,
+    *,
+    tokenizer_files: Mapping[str, bytes],
+    safetensors: bool = True,
+    extra_files: Mapping[str, str | bytes] | None = None,
+    check: Callable[[Path], None] | None = None,
+) -> None:
     """Write weights, config and generation config beside ``tokenizer_files`` (name to content) and ``extra_files``.
 
     ``tokenizer_files`` are what ``TextTokenizer.contents`` gives: the source's own bytes, not a tokenizer that was rebuilt.

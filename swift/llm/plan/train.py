@@ -317,7 +317,9 @@ def _resolve_trainer(
         output_dir=facts.run_dir,
         learning_rate=decide("learning_rate", 1e-5 if full else 1e-4, method),
         eval_batch_size=decide(
-            "eval_batch_size", 1 if generates else batch, "1 with predict_with_generate" if generates else "copies batch_size"
+            "eval_batch_size",
+            1 if generates else batch,
+            "1 with predict_with_generate" if generates else "copies batch_size",
         ),
         gradient_accumulation_steps=decide(
             "gradient_accumulation_steps", math.ceil(16 / batch), f"16 samples an update: ceil(16 / batch_size {batch})"
@@ -347,7 +349,14 @@ def _resolve_trainer(
 
 def _check_counts(args: Any, reasons: Reasons, problems: Problems) -> None:
     """Numbers that cannot be, and settings of the same thing that contradict each other."""
-    for flag in ("batch_size", "eval_batch_size", "gradient_accumulation_steps", "logging_steps", "save_steps", "eval_steps"):
+    for flag in (
+        "batch_size",
+        "eval_batch_size",
+        "gradient_accumulation_steps",
+        "logging_steps",
+        "save_steps",
+        "eval_steps",
+    ):
         value = getattr(args, flag)
         if value is not None and value < 1:
             problems.add(f"--{flag} {value}: is a count from 1 up.")

@@ -33,7 +33,10 @@ class FullTuner:
         names = [name for name, _ in parameters]
         problems = [
             _no_match(flag, prefix, names)
-            for flag, prefixes in (("freeze_parameters", full.frozen), ("additional_trainable_parameters", full.trained))
+            for flag, prefixes in (
+                ("freeze_parameters", full.frozen),
+                ("additional_trainable_parameters", full.trained),
+            )
             for prefix in prefixes
             if not any(name.startswith(prefix) for name in names)
         ]

@@ -58,11 +58,15 @@ class LoraSettings:
         if self.lr_ratio is not None and self.lr_ratio <= 0:
             wrong.append(f"--lora_lr_ratio {self.lr_ratio}: a positive number is expected; 10 to 16 is usual.")
         if self.init == "loftq":
-            wrong.append("--init_lora_weights loftq: quantised base weights are not in this version. Use true, pissa or olora.")
+            wrong.append(
+                "--init_lora_weights loftq: quantised base weights are not in this version. Use true, pissa or olora."
+            )
         elif self.init not in INITS and not _PISSA_NITER.fullmatch(self.init):
             wrong.append(f"--init_lora_weights {self.init}: choose one of {', '.join(INITS)}.")
         if self.use_dora and self.init.startswith(("pissa", "olora")):
-            wrong.append(f"--use_dora true with --init_lora_weights {self.init}: DoRA keeps the original weight, these change it.")
+            wrong.append(
+                f"--use_dora true with --init_lora_weights {self.init}: DoRA keeps the original weight, these change it."
+            )
         return wrong
 
     @property

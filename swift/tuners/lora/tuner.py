@@ -109,7 +109,9 @@ class LoraTuner:
         saved = find_saved(model, settings.modules_to_save)
         both = [name for name in targets if name in saved]
         if both:
-            raise PlanError([f"--modules_to_save: {both[0]} is a target of the adapter as well. Name it in one of the two."])
+            raise PlanError(
+                [f"--modules_to_save: {both[0]} is a target of the adapter as well. Name it in one of the two."]
+            )
         config = LoraConfig(
             task_type="CAUSAL_LM",
             r=lora.rank,
@@ -130,13 +132,19 @@ def check_adapter(folder: Path) -> dict[str, Any]:
     """The adapter's configuration. Raises CheckpointError where the folder holds no whole peft adapter."""
     file = folder / CONFIG
     if not file.is_file():
-        raise CheckpointError(f"{folder}: holds no adapter ({CONFIG} is missing). Give a checkpoint-<step> folder of a LoRA run.")
+        raise CheckpointError(
+            f"{folder}: holds no adapter ({CONFIG} is missing). Give a checkpoint-<step> folder of a LoRA run."
+        )
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(f"{file}: is damaged: {error}") from None
     if not (folder / WEIGHTS).is_file():
-        hint = " Only safetensors are read; load and save it once with peft." if (folder / "adapter_model.bin").is_file() else ""
+        hint = (
+            " Only safetensors are read; load and save it once with peft."
+            if (folder / "adapter_model.bin").is_file()
+            else ""
+        )
         raise CheckpointError(f"{folder}: {WEIGHTS} is missing.{hint}")
     if config.get("peft_type") != "LORA":
         raise CheckpointError(f"{file}: peft_type is {config.get('peft_type')!r}, LORA was expected.")

@@ -31,7 +31,13 @@ def batch() -> dict[str, Any]:
     bounds = torch.tensor([0, *LENGTHS]).cumsum(0).to(torch.int32)
     labels[:, bounds[:-1].long()] = -100
     positions = torch.cat([torch.arange(n) for n in LENGTHS])[None]
-    return {"input_ids": ids, "labels": labels, "position_ids": positions, "cu_seqlens": bounds, "max_seqlen": max(LENGTHS)}
+    return {
+        "input_ids": ids,
+        "labels": labels,
+        "position_ids": positions,
+        "cu_seqlens": bounds,
+        "max_seqlen": max(LENGTHS),
+    }
 
 
 def reference(model: Any, data: dict[str, Any]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -59,7 +65,9 @@ def check_equal(model: Any, losses: SelectedLoss) -> None:
 
 
 # plain heads, capped logits (Gemma 2), scaled (Cohere), divided (Granite), with a bias (Phi), called otherwise (GPT-NeoX)
-@pytest.mark.parametrize("name", ["Llama", "Qwen2", "Gemma2", "Gemma3", "Cohere", "Granite", "Phi", "GPTNeoX", "DeepseekV2"])
+@pytest.mark.parametrize(
+    "name", ["Llama", "Qwen2", "Gemma2", "Gemma3", "Cohere", "Granite", "Phi", "GPTNeoX", "DeepseekV2"]
+)
 def test_equals_the_models_own_loss(name: str, make_family: Callable[[str], Any]) -> None:
     model = make_family(f"{name}ForCausalLM")
     model.set_attn_implementation(register())

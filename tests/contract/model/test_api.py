@@ -24,7 +24,9 @@ def folder(shared: Path, tmp_path: Path) -> Path:
     target = tmp_path / "model"
     shutil.copytree(shared / "tokenizers" / "deepseek-coder-instruct", target)
     torch.manual_seed(0)
-    config = LlamaConfig(vocab_size=32256, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2)
+    config = LlamaConfig(
+        vocab_size=32256, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
     LlamaForCausalLM(config).save_pretrained(target)
     return target
 
@@ -47,7 +49,9 @@ def test_saved_tokenizer_still_gives_the_same_ids(folder: Path, tmp_path: Path) 
 
 
 def test_names_that_are_not_there(folder: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"unknown model_type 'qwen2_5-7b-instrct'; did you mean 'qwen2_5-7b-instruct'"):
+    with pytest.raises(
+        ArgumentError, match=r"unknown model_type 'qwen2_5-7b-instrct'; did you mean 'qwen2_5-7b-instruct'"
+    ):
         get_model_tokenizer("qwen2_5-7b-instrct")
     with pytest.raises(ArgumentError, match="give a model_type, or model_id_or_path"):
         get_model_tokenizer()

@@ -35,11 +35,16 @@ def test_ready_rows_open_and_planned_ones_have_no_code() -> None:
 def test_one_training_step_is_pefts() -> None:
     def base() -> Any:
         torch.manual_seed(0)
-        config = LlamaConfig(vocab_size=61, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4)
+        config = LlamaConfig(
+            vocab_size=61, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4
+        )
         return LlamaForCausalLM(config)
 
     plan = TunerPlan(
-        sft_type="lora", code=rows.LORA.tuner, target_modules=("q_proj", "v_proj"), options={"lora_rank": 4, "lora_dropout": 0.0}
+        sft_type="lora",
+        code=rows.LORA.tuner,
+        target_modules=("q_proj", "v_proj"),
+        options={"lora_rank": 4, "lora_dropout": 0.0},
     )
     ours = swift.tuners.attach(plan, base())
     theirs = get_peft_model(

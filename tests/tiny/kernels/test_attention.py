@@ -12,7 +12,15 @@ from swift.kernels.support import supports_varlen
 from swift.utils.errors import ModelError
 
 
-def naive(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bounds: list[int], scale: float, window: int | None, cap: float | None) -> torch.Tensor:
+def naive(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    bounds: list[int],
+    scale: float,
+    window: int | None,
+    cap: float | None,
+) -> torch.Tensor:
     """(1, H, T, D) each -> (1, T, H, Dv): one query at a time."""
     repeat = q.shape[1] // k.shape[1]
     k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
@@ -39,7 +47,13 @@ def test_is_the_formula(heads: int, kv_heads: int, value_width: int, window: int
     v = torch.randn(1, kv_heads, 17, value_width, dtype=torch.float64)
     wanted = naive(q, k, v, bounds, 0.3, window, cap)
     got = varlen_attention(
-        q.float(), k.float(), v.float(), torch.tensor(bounds, dtype=torch.int32), scaling=0.3, window=window, softcap=cap
+        q.float(),
+        k.float(),
+        v.float(),
+        torch.tensor(bounds, dtype=torch.int32),
+        scaling=0.3,
+        window=window,
+        softcap=cap,
     )
     assert got.shape == wanted.shape
     assert torch.allclose(got.double(), wanted, atol=2e-6)

@@ -60,7 +60,9 @@ def test_gives_the_saved_weights(attention: str, sharded: Path) -> None:
         assert torch.allclose(model(IDS).logits, source()(IDS).logits, atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32), ("fp16", torch.float16)])
+@pytest.mark.parametrize(
+    ("name", "dtype"), [("bf16", torch.bfloat16), ("fp32", torch.float32), ("fp16", torch.float16)]
+)
 def test_dtype_is_the_planned_one(name: str, dtype: torch.dtype, folder: Path) -> None:
     assert {p.dtype for p in load_model(plan(folder, dtype=name)).parameters()} == {dtype}
 
@@ -167,7 +169,10 @@ def test_weights_of_another_shape(folder: Path) -> None:
     ("config", "message"),
     [
         ({"model_type": "no-such-family"}, "is not known to the installed transformers"),
-        ({"model_type": "x", "auto_map": {"AutoConfig": "a.B", "AutoModelForCausalLM": "a.C"}}, "runs code that comes with the weights"),
+        (
+            {"model_type": "x", "auto_map": {"AutoConfig": "a.B", "AutoModelForCausalLM": "a.C"}},
+            "runs code that comes with the weights",
+        ),
     ],
 )
 def test_models_that_transformers_does_not_have(config: dict[str, Any], message: str, folder: Path) -> None:

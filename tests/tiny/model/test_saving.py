@@ -25,15 +25,24 @@ def model() -> Any:
 
 def test_saved_folder_is_complete_and_plain(tmp_path: Path) -> None:
     target = tmp_path / "out" / "model"
-    save_model(model(), target, tokenizer_files={"tokenizer.json": b"{ }\n", "sub/a.jinja": b"x"}, extra_files={"plan.json": "{}"})
+    save_model(
+        model(),
+        target,
+        tokenizer_files={"tokenizer.json": b"{ }\n", "sub/a.jinja": b"x"},
+        extra_files={"plan.json": "{}"},
+    )
     assert (target / "tokenizer.json").read_bytes() == b"{ }\n"
     assert (target / "sub" / "a.jinja").read_bytes() == b"x"
-    assert {"config.json", "generation_config.json", "model.safetensors", "plan.json", "manifest.json"} <= {p.name for p in target.iterdir()}
+    assert {"config.json", "generation_config.json", "model.safetensors", "plan.json", "manifest.json"} <= {
+        p.name for p in target.iterdir()
+    }
     assert check_manifest(target) == []
     assert "swift_varlen" not in (target / "config.json").read_text()
     ids = torch.arange(3, 13)[None]
     with torch.no_grad():
-        assert torch.allclose(AutoModelForCausalLM.from_pretrained(target).eval()(ids).logits, model()(ids).logits, atol=1e-6)
+        assert torch.allclose(
+            AutoModelForCausalLM.from_pretrained(target).eval()(ids).logits, model()(ids).logits, atol=1e-6
+        )
 
 
 def test_pickled_format_on_request(tmp_path: Path) -> None:

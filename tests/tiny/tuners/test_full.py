@@ -29,9 +29,14 @@ def test_everything_by_default(make_model: Callable[..., Any]) -> None:
 
 
 def test_by_name_and_back_again(make_model: Callable[..., Any]) -> None:
-    plan = full(freeze_parameters=("model.layers", "model.embed"), additional_trainable_parameters=("model.layers.1.mlp",))
+    plan = full(
+        freeze_parameters=("model.layers", "model.embed"), additional_trainable_parameters=("model.layers.1.mlp",)
+    )
     names = trained(swift.tuners.attach(plan, make_model()))
-    assert names == [f"model.layers.1.mlp.{n}_proj.weight" for n in ("gate", "up", "down")] + ["model.norm.weight", "lm_head.weight"]
+    assert names == [f"model.layers.1.mlp.{n}_proj.weight" for n in ("gate", "up", "down")] + [
+        "model.norm.weight",
+        "lm_head.weight",
+    ]
 
 
 @pytest.mark.parametrize("given", [{"freeze_parameters_ratio": 0.5}, {"freeze_parameters": ("0.5",)}])
@@ -49,8 +54,14 @@ def test_share_from_the_bottom(given: dict[str, Any], make_model: Callable[..., 
     [
         ({"freeze_parameters_ratio": 1.0}, "nothing is left to train"),
         ({"freeze_parameters_ratio": 1.5}, "a share from 0 to 1"),
-        ({"freeze_parameters": ("model.layer.0",)}, r"--freeze_parameters model.layer.0: no parameter's name begins so. Did you mean model.layers.0"),
-        ({"additional_trainable_parameters": ("nothing_like_it",)}, "--additional_trainable_parameters nothing_like_it"),
+        (
+            {"freeze_parameters": ("model.layer.0",)},
+            r"--freeze_parameters model.layer.0: no parameter's name begins so. Did you mean model.layers.0",
+        ),
+        (
+            {"additional_trainable_parameters": ("nothing_like_it",)},
+            "--additional_trainable_parameters nothing_like_it",
+        ),
     ],
 )
 def test_what_cannot_be(options: dict[str, Any], message: str, make_model: Callable[..., Any]) -> None:

@@ -46,13 +46,17 @@ def saved(settings: TunerPlan, model: Any, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("rank", [1, 8])
-def test_number_of_trained_parameters_is_the_papers(rank: int, make_model: Callable[..., Any], lora: Callable[..., TunerPlan]) -> None:
+def test_number_of_trained_parameters_is_the_papers(
+    rank: int, make_model: Callable[..., Any], lora: Callable[..., TunerPlan]
+) -> None:
     model = swift.tuners.attach(lora("ALL", lora_rank=rank), make_model())
     assert num_trained(model) == 2 * sum(rank * (inputs + outputs) for inputs, outputs in SHAPES.values())
     assert all(".lora_A." in name or ".lora_B." in name for name, p in model.named_parameters() if p.requires_grad)
 
 
-def test_starts_as_the_base_and_only_the_factors_learn(make_model: Callable[..., Any], lora: Callable[..., TunerPlan]) -> None:
+def test_starts_as_the_base_and_only_the_factors_learn(
+    make_model: Callable[..., Any], lora: Callable[..., TunerPlan]
+) -> None:
     base = make_model()
     before = {name: p.clone() for name, p in base.named_parameters()}
     wanted = logits(base)
@@ -61,7 +65,9 @@ def test_starts_as_the_base_and_only_the_factors_learn(make_model: Callable[...,
     model.train()
     model(IDS, labels=IDS).loss.backward()
     torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0).step()
-    after = {name.removeprefix("base_model.model.").replace("base_layer.", ""): p for name, p in model.named_parameters()}
+    after = {
+        name.removeprefix("base_model.model.").replace("base_layer.", ""): p for name, p in model.named_parameters()
+    }
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert not torch.equal(logits(model.eval()), wanted)
 
@@ -69,7 +75,10 @@ def test_starts_as_the_base_and_only_the_factors_learn(make_model: Callable[...,
 VARIANTS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "plain": (("ALL",), {}),
     "dora": (("q_proj", "down_proj"), {"use_dora": True}),
-    "rslora, gaussian, biases": (("ALL",), {"use_rslora": True, "init_lora_weights": "gaussian", "lora_bias_trainable": "all"}),
+    "rslora, gaussian, biases": (
+        ("ALL",),
+        {"use_rslora": True, "init_lora_weights": "gaussian", "lora_bias_trainable": "all"},
+    ),
     "pissa": (("ALL",), {"init_lora_weights": "pissa", "lora_rank": 4}),
     "olora": (("ALL",), {"init_lora_weights": "olora", "lora_rank": 4}),
     "embeddings": (("EMBEDDING", "ALL"), {}),
@@ -106,7 +115,9 @@ def test_saved_loaded_merged_and_plain_peft_agree(
     assert torch.equal(logits(plain), wanted)
 
 
-def test_what_plain_peft_saved_is_read(make_model: Callable[..., Any], lora: Callable[..., TunerPlan], tmp_path: Path) -> None:
+def test_what_plain_peft_saved_is_read(
+    make_model: Callable[..., Any], lora: Callable[..., TunerPlan], tmp_path: Path
+) -> None:
     config = LoraConfig(task_type="CAUSAL_LM", r=3, target_modules=["q_proj", "o_proj"], init_lora_weights=False)
     theirs = get_peft_model(make_model(), config).eval()
     theirs.save_pretrained(tmp_path)
@@ -115,7 +126,9 @@ def test_what_plain_peft_saved_is_read(make_model: Callable[..., Any], lora: Cal
     assert num_trained(ours) == 0
 
 
-def test_going_on_from_a_saved_adapter(make_model: Callable[..., Any], lora: Callable[..., TunerPlan], tmp_path: Path) -> None:
+def test_going_on_from_a_saved_adapter(
+    make_model: Callable[..., Any], lora: Callable[..., TunerPlan], tmp_path: Path
+) -> None:
     settings = lora("q_proj", lora_rank=4, lora_dropout=0.0)
     model = move(swift.tuners.attach(settings, make_model()))
     again = swift.tuners.load(settings, make_model(), saved(settings, model, tmp_path / "a"), trainable=True)
@@ -127,7 +140,9 @@ def test_going_on_from_a_saved_adapter(make_model: Callable[..., Any], lora: Cal
     assert all(torch.equal(p.grad, q.grad) for (_, p), (_, q) in pairs if p.requires_grad)
 
 
-def test_factors_beside_half_precision_weights(make_model: Callable[..., Any], lora: Callable[..., TunerPlan], tmp_path: Path) -> None:
+def test_factors_beside_half_precision_weights(
+    make_model: Callable[..., Any], lora: Callable[..., TunerPlan], tmp_path: Path
+) -> None:
     def dtypes(model: Any) -> set[torch.dtype]:
         return {p.dtype for name, p in model.named_parameters() if "lora_" in name}
 
@@ -156,7 +171,9 @@ def test_lora_plus_rates(make_model: Callable[..., Any], lora: Callable[..., Tun
     assert swift.tuners.open_tuner(lora("q_proj")).optimizer_groups(model, 1e-4, 0.1) is None
 
 
-def test_the_same_adapter_is_the_same_file(make_model: Callable[..., Any], lora: Callable[..., TunerPlan], tmp_path: Path) -> None:
+def test_the_same_adapter_is_the_same_file(
+    make_model: Callable[..., Any], lora: Callable[..., TunerPlan], tmp_path: Path
+) -> None:
     settings = lora("ALL")
     folders = [saved(settings, move(swift.tuners.attach(settings, make_model())), tmp_path / name) for name in "ab"]
     for file in ("adapter_config.json",):

@@ -38,7 +38,9 @@ def test_all_linear_layers_but_the_head(words: tuple[str, ...], make_model: Call
         ((), r".*\.0\..*(q|v)_proj", ["model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj"]),
     ],
 )
-def test_by_name(targets: tuple[str, ...], regex: str | None, wanted: list[str], make_model: Callable[..., Any]) -> None:
+def test_by_name(
+    targets: tuple[str, ...], regex: str | None, wanted: list[str], make_model: Callable[..., Any]
+) -> None:
     assert find_targets(make_model(), targets, regex) == wanted
 
 
@@ -51,7 +53,10 @@ def test_all_misses_are_told_at_once_with_near_names(make_model: Callable[..., A
     )
 
 
-@pytest.mark.parametrize(("regex", "message"), [("nothing", "matches no module. Module names look like model"), ("(", "is not a regular expression")])
+@pytest.mark.parametrize(
+    ("regex", "message"),
+    [("nothing", "matches no module. Module names look like model"), ("(", "is not a regular expression")],
+)
 def test_expressions_that_fail(regex: str, message: str, make_model: Callable[..., Any]) -> None:
     with pytest.raises(PlanError, match=message):
         find_targets(make_model(), (), regex)
@@ -62,12 +67,18 @@ def test_modules_to_save(make_model: Callable[..., Any]) -> None:
     assert names[0] == "model.embed_tokens"
     assert names[-2:] == ["model.norm", "lm_head"]
     assert len(names) == 3 + 4
-    with pytest.raises(PlanError, match=r"--modules_to_save lm_heat: matches no module with weights. Did you mean lm_head"):
+    with pytest.raises(
+        PlanError, match=r"--modules_to_save lm_heat: matches no module with weights. Did you mean lm_head"
+    ):
         find_saved(make_model(), ("lm_heat",))
 
 
-@pytest.mark.parametrize("options", [{"lora_rank": 4}, {"lora_rank": 4, "init_lora_weights": "pissa"}, {"lora_rank": 4, "use_dora": True}])
-def test_preview_counts_what_attach_trains(options: dict[str, Any], make_model: Callable[..., Any], lora: Callable[..., TunerPlan], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "options", [{"lora_rank": 4}, {"lora_rank": 4, "init_lora_weights": "pissa"}, {"lora_rank": 4, "use_dora": True}]
+)
+def test_preview_counts_what_attach_trains(
+    options: dict[str, Any], make_model: Callable[..., Any], lora: Callable[..., TunerPlan], tmp_path: Path
+) -> None:
     make_model().config.save_pretrained(tmp_path)
     settings = lora("q_proj", "v_proj", **options)
     shown = preview(settings, lambda: empty_model(tmp_path))
@@ -80,7 +91,11 @@ def test_preview_counts_what_attach_trains(options: dict[str, Any], make_model: 
 
 def test_preview_of_full_tuning(make_model: Callable[..., Any], tmp_path: Path) -> None:
     make_model().config.save_pretrained(tmp_path)
-    settings = TunerPlan(sft_type="full", code="swift.tuners.full.tuner:FullTuner", options={"freeze_parameters": ("model.embed_tokens",)})
+    settings = TunerPlan(
+        sft_type="full",
+        code="swift.tuners.full.tuner:FullTuner",
+        options={"freeze_parameters": ("model.embed_tokens",)},
+    )
     shown = preview(settings, lambda: empty_model(tmp_path))
     assert shown.num_parameters - shown.num_trainable == 61 * 32
     assert shown.modules == ()

@@ -26,9 +26,7 @@ def test_the_same_seed_writes_the_same_bytes(
     source = tmp_path / "stories.jsonl"
     source.write_text("".join(json.dumps({"text": text}) + "\n" for text in stories))
     for name in ("a", "b"):
-        monkeypatch.setattr(
-            "sys.argv", ["make_chat", "--stories", str(source), "--out", str(tmp_path / name)]
-        )
+        monkeypatch.setattr("sys.argv", ["make_chat", "--stories", str(source), "--out", str(tmp_path / name)])
         make_chat.main()
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 

@@ -34,9 +34,7 @@ def render(config: dict[str, Any], messages: list[dict[str, str]], **names: Any)
         raise ValueError(text)
 
     template = jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(config["chat_template"])
-    return template.render(
-        messages=messages, raise_exception=refuse, **{"add_generation_prompt": False, **names}
-    )
+    return template.render(messages=messages, raise_exception=refuse, **{"add_generation_prompt": False, **names})
 
 
 @pytest.mark.parametrize(
@@ -58,9 +56,7 @@ def test_markers_are_one_token_each_and_come_first(tokenizer: Tokenizer) -> None
     ]
 
 
-def test_special_tokens_of_the_config_are_in_the_vocabulary(
-    tokenizer: Tokenizer, config: dict[str, Any]
-) -> None:
+def test_special_tokens_of_the_config_are_in_the_vocabulary(tokenizer: Tokenizer, config: dict[str, Any]) -> None:
     assert tokenizer.token_to_id(config["eos_token"]) == 2
     assert tokenizer.token_to_id(config["pad_token"]) == 0
     assert config["bos_token"] is None
@@ -87,9 +83,7 @@ def test_an_unknown_role_is_refused(config: dict[str, Any]) -> None:
 
 
 def test_rendered_markers_become_their_ids(tokenizer: Tokenizer, config: dict[str, Any]) -> None:
-    ids = tokenizer.encode(
-        render(config, [{"role": "user", "content": "Hi"}], add_generation_prompt=True)
-    ).ids
+    ids = tokenizer.encode(render(config, [{"role": "user", "content": "Hi"}], add_generation_prompt=True)).ids
     assert ids[0] == 1
     assert ids.count(1) == 2
     assert ids.count(2) == 1
