@@ -54,8 +54,10 @@ def run_command(row: CommandRow, argv: Sequence[str]) -> int:
     row = find_command(parsed.command)
     if row.verb is None:
         raise NotBuiltError("the options are fine, but this command is not in this version yet")
+    from swift.utils.environ import let_threads_sleep
     from swift.utils.lazy import load
 
+    let_threads_sleep()
     return int(load(f"{row.verb}:main")(parsed))
 
 

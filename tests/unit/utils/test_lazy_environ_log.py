@@ -59,3 +59,13 @@ def test_exit_codes_and_the_tree() -> None:
     for name in errors.__all__:
         assert issubclass(getattr(errors, name), errors.SwiftError)
         assert name in (errors.__doc__ or "")
+
+
+def test_waiting_threads_sleep_unless_the_user_has_spoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    environ.let_threads_sleep()
+    assert environ.OMP_WAIT_POLICY.read() == "ACTIVE"
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    environ.let_threads_sleep()
+    assert environ.OMP_WAIT_POLICY.read() == "PASSIVE"
