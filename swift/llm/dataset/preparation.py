@@ -5,9 +5,11 @@ Every row of every source ends as a sample, as a line of the row ledger, or, wit
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +32,7 @@ from swift.utils.errors import DataError
 
 __all__ = ["Prepared", "prepare", "read_conversations", "split_blocks"]
 
-CHUNK_ROWS = 2048
+CHUNK_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +282,8 @@ def _encode_source(
     num_rows = split_rows = 0
     # None: drawn on a terminal only
     disable = None if progress else True
-    with tqdm(total=source.num_bytes, unit="B", unit_scale=True, desc=source.label, disable=disable) as bar:
+    bar = tqdm(total=source.num_bytes, unit="B", unit_scale=True, desc=source.label, disable=disable)
+    with bar, _no_cycles_to_collect():
         for result in _in_order(work, _selected(source, wanted), plan.num_proc):
             if not num_rows:
                 _check_first(source, parser, result)
@@ -295,6 +298,18 @@ def _encode_source(
             bar.set_postfix(rows=num_rows, refresh=False)
         bar.update(max(source.num_bytes - bar.n, 0))  # readers count characters; bytes are more
     return Record(num_rows, split_rows, tuple(ledger))
+
+
+@contextmanager
+def _no_cycles_to_collect() -> Iterator[None]:
+    """Keep Python's cycle collector still: rows and samples hold no cycles, and looking for some cost a fifth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _selected(

@@ -21,8 +21,8 @@ from swift.llm.template.weights import load_weights
 from swift.llm.tokenizer import TextTokenizer
 from swift.utils.errors import DataError, ModelError
 
-# Rows in one call of the tokenizer: while its threads work on one chunk, Python cuts the next and puts the last together.
-CHUNK = 512
+# Rows in one call of the tokenizer; of more rows, its threads work on one chunk while Python cuts the next.
+CHUNK = 1024
 # Raise this when the same row, tokenizer and arguments begin to give other ids: it is part of the cache key.
 VERSION = 1
 

@@ -314,7 +314,7 @@ def failing(tmp_path: Path, rows: list[Any], encoder: ByteEncoder | None = None,
 
 def test_wrong_columns_are_told_once_for_the_file(tmp_path: Path) -> None:
     said = failing(tmp_path, [{"instruction": "Q", "reply": "A"}] * 3000)
-    assert "x.jsonl: no known columns: found instruction, reply; the first 2,048 rows are all lost this way" in said
+    assert "x.jsonl: no known columns: found instruction, reply; the first 1,024 rows are all lost this way" in said
     assert "--custom_dataset_info" in said
     assert "instruction + output" in said
 
