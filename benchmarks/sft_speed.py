@@ -85,7 +85,13 @@ class Clock:
         assert self.start is not None
         wall, cpu, tokens = (end - start for end, start in zip(self.end, self.start, strict=True))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        return {"per_wall": tokens / wall, "per_cpu": tokens / cpu, "peak_gib": peak, "tokens": tokens, "steps": self.steps - WARM_UP}
+        return {
+            "per_wall": tokens / wall,
+            "per_cpu": tokens / cpu,
+            "peak_gib": peak,
+            "tokens": tokens,
+            "steps": self.steps - WARM_UP,
+        }
 
 
 class Rows:
@@ -93,7 +99,9 @@ class Rows:
 
     def __init__(self, items: list[Any]) -> None:
         self.items = items
-        self.lengths = np.array([len(item) if not isinstance(item, list) else sum(map(len, item)) for item in items], np.int32)
+        self.lengths = np.array(
+            [len(item) if not isinstance(item, list) else sum(map(len, item)) for item in items], np.int32
+        )
 
     def __len__(self) -> int:
         return len(self.items)
@@ -145,7 +153,12 @@ def run_ours(variant: str, tuner: str, dtype: str, steps: int, rows: list[Any], 
                 clock.losses.append(logs["loss"])
 
     trainer = build_trainer(
-        config, model, Rows(items), None, Collator(padding_free=variant != "padded", pad_token_id=2), callbacks=[Watch()]
+        config,
+        model,
+        Rows(items),
+        None,
+        Collator(padding_free=variant != "padded", pad_token_id=2),
+        callbacks=[Watch()],
     )
     trainer.train()
     return clock
@@ -178,14 +191,20 @@ def run_trl(variant: str, tuner: str, dtype: str, steps: int, rows: list[Any], v
                 clock.losses.append(logs["loss"])
 
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_file=str(SHARED / "tokenizers" / "deepseek-coder-instruct" / "tokenizer.json"), pad_token="<|EOT|>", eos_token="<|EOT|>"
+        tokenizer_file=str(SHARED / "tokenizers" / "deepseek-coder-instruct" / "tokenizer.json"),
+        pad_token="<|EOT|>",
+        eos_token="<|EOT|>",
     )
     trainer = SFTTrainer(
         model=make_model(vocabulary, "sdpa"),
         args=SFTConfig(**args),
         train_dataset=Dataset.from_list([{"input_ids": ids, "completion_mask": trained} for ids, trained in rows]),
         processing_class=tokenizer,
-        peft_config=LoraConfig(task_type="CAUSAL_LM", r=8, lora_alpha=32, lora_dropout=0.05, target_modules=list(TARGETS)) if tuner == "lora" else None,
+        peft_config=LoraConfig(
+            task_type="CAUSAL_LM", r=8, lora_alpha=32, lora_dropout=0.05, target_modules=list(TARGETS)
+        )
+        if tuner == "lora"
+        else None,
         callbacks=[Watch()],
     )
     seen = [0]
@@ -214,12 +233,22 @@ def run_one(options: argparse.Namespace) -> None:
 def measure(variant: str, tuner: str, dtype: str, steps: int) -> dict[str, float]:
     """One variant in a process of its own."""
     command = [sys.executable, __file__, "--one", variant, "--tuner", tuner, "--dtype", dtype, "--steps", str(steps)]
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT), "TOKENIZERS_PARALLELISM": "false"}
+    environment = {
+        **os.environ,
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(ROOT),
+        "TOKENIZERS_PARALLELISM": "false",
+    }
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{variant} failed:\n{done.stderr[-3000:]}")
     result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    print(f"{tuner} {dtype} {variant}: {result['per_cpu']:.0f} tokens a CPU second, {result['peak_gib']:.2f} GiB", file=sys.stderr, flush=True)
+    print(
+        f"{tuner} {dtype} {variant}: {result['per_cpu']:.0f} tokens a CPU second, {result['peak_gib']:.2f} GiB",
+        file=sys.stderr,
+        flush=True,
+    )
     return result
 
 
@@ -232,11 +261,16 @@ def compare(tuner: str, dtype: str, variants: list[str], steps: int, rounds: int
             results[variant].append(measure(variant, tuner, dtype, max(steps // 5, 4) if "pack" in variant else steps))
     median = {v: {key: statistics.median(r[key] for r in runs) for key in runs[0]} for v, runs in results.items()}
     base = median.get("trl", median[variants[0]])
-    print(f"\n{tuner}, {dtype}: useful tokens a second ({rounds} x {steps} steps of {BATCH} rows; x: relative to {'trl' if 'trl' in median else variants[0]})")
+    print(
+        f"\n{tuner}, {dtype}: useful tokens a second ({rounds} x {steps} steps of {BATCH} rows; x: relative to {'trl' if 'trl' in median else variants[0]})"
+    )
     print(f"{'':12} {'a wall s':>10} {'x':>6} {'a CPU s':>10} {'x':>6} {'peak GiB':>10} {'x':>6} {'loss':>8}")
     for variant in variants:
         m = median[variant]
-        cells = "".join(f" {m[key]:10.{digits}f} {m[key] / base[key]:6.2f}" for key, digits in (("per_wall", 0), ("per_cpu", 0), ("peak_gib", 2)))
+        cells = "".join(
+            f" {m[key]:10.{digits}f} {m[key] / base[key]:6.2f}"
+            for key, digits in (("per_wall", 0), ("per_cpu", 0), ("peak_gib", 2))
+        )
         print(f"{variant:12}{cells} {m['loss']:8.3f}", flush=True)
 
 
