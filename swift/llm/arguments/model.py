@@ -28,8 +28,8 @@ class ModelArguments:
         path="always", inherit=True,
     )  # fmt: skip
     dtype: str = arg(
-        "AUTO", "Type of the weights. AUTO takes the model's own where the device has it, bf16 otherwise, "
-        "fp32 on a CPU without bf16.", "model", choices=("AUTO", "bf16", "fp16", "fp32"), inherit=True,
+        "AUTO", "Type of the arithmetic. AUTO: fp32 on a CPU, bf16 on a GPU that has it, else fp16. Weights that are trained "
+        "themselves stay in fp32.", "model", choices=("AUTO", "bf16", "fp16", "fp32"), inherit=True,
     )  # fmt: skip
     attn_impl: str = arg(
         "AUTO", "Attention implementation. varlen works sample by sample over a flat batch, without padding "

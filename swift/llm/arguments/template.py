@@ -44,7 +44,7 @@ class TemplateArguments:
         "date, never today's.", "template", metavar="DATE",
     )  # fmt: skip
     tools_prompt: str = arg(
-        "react_en", "How the tools of a row are written into the system prompt.", "agent",
+        "react_en", "How tools are written into the prompt of a model without a tool format of its own; react_zh and toolbench replace that format, too.", "agent",
         choices=("react_en", "react_zh", "toolbench"), inherit=True,
     )  # fmt: skip
 

@@ -23,8 +23,8 @@ class LoopArguments:
     )  # fmt: skip
     max_steps: int = arg(-1, "Number of updates; -1 leaves that to num_train_epochs.", "training")
     gradient_checkpointing: bool | None = arg(
-        None, "Compute activations again in the backward pass, to save memory. Left out, on where the model "
-        "supports it.", "training", starred=True,
+        None, "Compute activations again in the backward pass, to save memory. Left out, on "
+        "where the predicted memory would not fit without.", "training", starred=True,
     )  # fmt: skip
     seed: int = arg(42, "Seed of all random numbers.", "training")
     full_determinism: bool = arg(

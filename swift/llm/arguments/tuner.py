@@ -77,7 +77,7 @@ class LoraArguments:
     )  # fmt: skip
     lora_bias_trainable: str = arg("none", "Which biases are trained.", "tuner-lora", choices=("none", "all"))
     lora_dtype: str = arg(
-        "AUTO", "Type of the factors; AUTO follows the layer they belong to.", "tuner-lora", choices=("fp16",
+        "AUTO", "Type of the factors. AUTO trains them in fp32, where small updates are not lost, and answers in the type of the weights.", "tuner-lora", choices=("fp16",
         "bf16", "fp32", "AUTO"),
     )  # fmt: skip
     use_dora: bool = arg(False, "Train the size and the direction of a weight apart (DoRA).", "tuner-lora")
