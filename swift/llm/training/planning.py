@@ -14,6 +14,7 @@ from swift.llm.plan.plans import TrainPlan, TunerPlan
 from swift.llm.plan.store import read_plan
 from swift.llm.plan.train import TrainFacts, resolve_train
 from swift.llm.training.checkpoints import choose_run_folder, find_checkpoint
+from swift.utils.environ import NNODES, NPROC_PER_NODE
 from swift.utils.errors import PlanError
 
 FREE_FOR_A_NEW_RUN = (
@@ -25,12 +26,25 @@ FREE_FOR_A_NEW_RUN = (
 """Settings of a tuner that say how to go on, not what its weights are."""
 
 
+def refuse_ranks() -> None:
+    """Raise PlanError where the environment asks for several processes, which would be ignored."""
+    asked = [variable for variable in (NPROC_PER_NODE, NNODES) if (variable.read() or 1) > 1]
+    if asked:
+        raise PlanError(
+            [
+                f"{one.name}={one.read()}: training in several processes is not in this version. Unset it."
+                for one in asked
+            ]
+        )
+
+
 def make_plan(command: str, args: Any, sources: Mapping[str, str]) -> tuple[TrainPlan, Any]:
     """The plan of one run, and the arguments it was made from (with a checkpoint's settings laid under them).
 
     Reads small files only (``config.json``, the tokenizer's configuration, safetensors headers); no weight is loaded.
     Raises PlanError with every conflict at once, ModelError, CheckpointError.
     """
+    refuse_ranks()
     if args.resume_from_checkpoint:
         checkpoint = find_checkpoint(Path(args.resume_from_checkpoint))
         args, sources = inherit(args, sources, checkpoint, only_model=args.resume_only_model)

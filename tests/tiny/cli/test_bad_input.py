@@ -335,3 +335,10 @@ def test_a_pipe_that_closes_is_no_error(place: Place) -> None:
         process.wait(timeout=60)
     assert head.stdout
     assert (process.returncode, err) == (0, "")
+
+
+def test_several_processes_are_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NPROC_PER_NODE", "4")
+    said = place.swift("plan", "sft", "--model_type", "demo-chat", "--dataset", "small-instruct")
+    assert said.code == 2
+    assert "NPROC_PER_NODE=4" in said.err
