@@ -106,7 +106,6 @@ def resolve_data(args: Any, *, command: str, max_length: int | None, reasons: Re
         use_hf=bool(args.use_hf),
         names=_pair(args.model_name),
         authors=_pair(args.model_author),
-        custom_dataset_info=args.custom_dataset_info,
     )
 
 

@@ -16,7 +16,7 @@ from swift.llm.catalog.registries import MODEL_MAPPING, load_custom_register, lo
 from swift.llm.catalog.rows import ModelRow
 from swift.llm.plan.facts import ModelFacts, gather_model
 from swift.llm.plan.match import match_model, source_of
-from swift.utils.environ import USE_HF
+from swift.utils.environ import HF_TOKEN, MODELSCOPE_API_TOKEN, USE_HF, export
 from swift.utils.errors import CheckpointError, PlanError
 from swift.utils.files import read_json
 from swift.utils.hub import package_folder, resolve
@@ -51,11 +51,13 @@ def find_model(args: Any, sources: Mapping[str, str]) -> tuple[ModelFacts, Model
     hf = USE_HF.read() if args.use_hf is None else args.use_hf
     local = args.model_id_or_path is not None and Path(args.model_id_or_path).expanduser().exists()
     name, hf = (args.model_id_or_path, hf) if local else source_of(args.model_id_or_path, named, use_hf=hf)
+    if args.hub_token:
+        # Weights and data sets are fetched later, from a plan, and a plan never holds a secret.
+        export((HF_TOKEN if hf else MODELSCOPE_API_TOKEN).name, args.hub_token)
     folder = resolve(
         name,
         use_hf=hf,
         revision=args.model_revision or (named.revision if named else None),
-        token=args.hub_token,
         only_config=True,
         check_latest=getattr(args, "check_model_is_latest", True),  # an argument of training only
         known=() if any(name in (row.ms, row.hf, row.path) for row in MODEL_MAPPING.values()) else MODEL_MAPPING,

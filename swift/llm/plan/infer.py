@@ -273,7 +273,6 @@ def _resolve_data(args: Any, facts: InferFacts, reasons: Reasons, problems: Prob
         use_hf=bool(args.use_hf),
         names=(names[0], names[-1]) if names else (None, None),
         authors=(authors[0], authors[-1]) if authors else (None, None),
-        custom_dataset_info=args.custom_dataset_info,
     )
 
 

@@ -86,10 +86,8 @@ class DataPlan:
     cache_dir: str | None = None
     num_proc: int = 1
     use_hf: bool = False
-    hub_token_from_env: bool = True
     names: tuple[str | None, str | None] = (None, None)
     authors: tuple[str | None, str | None] = (None, None)
-    custom_dataset_info: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,14 +22,14 @@ def train(command: str, args: Any, sources: Mapping[str, str]) -> TrainResult | 
     """Plan and train; with ``args.dry_run`` print the plan and return it. Raises SwiftError."""
     plan, args = make_plan(command, args, sources)
     if args.dry_run:
-        print_plan(plan, debug=args.debug)
+        print_plan(plan)
         return plan
     from swift.llm.training.run import run
 
     return run(plan, arguments_as_json(args), debug=args.debug)
 
 
-def print_plan(plan: TrainPlan, *, debug: bool = False) -> None:
+def print_plan(plan: TrainPlan) -> None:
     """Everything known before a weight is loaded: decisions with reasons, rows, steps, needs, the first samples."""
     print(explain(plan), flush=True)
     from swift.llm.training.run import open_data

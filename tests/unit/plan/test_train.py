@@ -174,7 +174,7 @@ class Watched:
 
 
 READ_ELSEWHERE = {
-    "model_type", "model_id_or_path", "use_hf", "hub_token", "check_model_is_latest", "custom_register_path",
+    "model_type", "model_id_or_path", "use_hf", "hub_token", "check_model_is_latest", "custom_register_path", "custom_dataset_info",
     "resume_from_checkpoint", "auto_resume", "output_dir", "add_output_dir_suffix", "dry_run", "debug", "ignore_args_error",
 }  # fmt: skip
 """Read by the verb before the plan is resolved (model, run folder) or after (dry run)."""
