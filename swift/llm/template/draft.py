@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swift.llm.core import Conversation, Message
-from swift.llm.template.tools import Fragment
+from swift.llm.template.tools.base import Fragment
 
 
 @dataclass(slots=True)

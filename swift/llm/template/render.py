@@ -15,7 +15,8 @@ from swift.llm.core import Conversation, Message
 from swift.llm.plan.plans import TemplatePlan
 from swift.llm.template.behaviours import BEHAVIOURS, THINKING, split_reasoning
 from swift.llm.template.draft import Draft, Turn
-from swift.llm.template.tools import TOOL_FORMATS, Fragment, RefusedError, ToolFormat, with_ids
+from swift.llm.template.tools import TOOL_FORMATS, Fragment, RefusedError, ToolFormat
+from swift.llm.template.tools.mistral import with_ids
 from swift.llm.tokenizer import TextTokenizer
 
 # (text, id of a control token or PLAIN, trained, weight): what `Segment` says, in a tuple, since there are many.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from swift.llm.core import Message, ToolCall
-from swift.llm.template.tools import TOOL_FORMATS, with_ids
+from swift.llm.template.tools import TOOL_FORMATS
+from swift.llm.template.tools.mistral import with_ids
 
 CALLS = (
     ToolCall("tide", {"place": "Skagen", "when": {"from": "06:00", "days": [1, 2]}, "high": True}),

@@ -1,57 +1,11 @@
-"""The named rules that some chat formats need beyond strings. A row lists the names; each rule changes the draft in place.
-
-Options that rules read from a row: ``empty_think`` (the block that stands for "no reasoning"), ``think_open`` (what the
-prompt holds after the assistant's marker). ``upstream_loses`` ("system" or "reasoning") is read by `check.py`: the official
-text of a whole conversation lacks what the row keeps, so only prompts are compared.
-"""
+"""Rules about reasoning: which turns keep it, what opens it, what stands for none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from swift.llm.core import Message
 from swift.llm.template.draft import Draft, Turn
-from swift.llm.template.tools import RefusedError
 
 NEWLINE = "\n"
-
-
-def system_in_first_user(draft: Draft) -> None:
-    """Put the wrapped system text at the beginning of the first user turn (Llama 2, Gemma)."""
-    _fold(draft, [turn for turn in draft.turns if turn.role == "user"][:1])
-
-
-def system_in_last_user(draft: Draft) -> None:
-    """Put the wrapped system text at the beginning of the last user turn (Mistral from v2 on)."""
-    _fold(draft, [turn for turn in draft.turns if turn.role == "user"][-1:])
-
-
-def _fold(draft: Draft, target: list[Turn]) -> None:
-    if draft.system is None or draft.system_wrap is None:
-        return
-    if not target:
-        raise RefusedError("a system text, and no user turn to hold it")
-    before, after = draft.system_wrap.split("{content}")
-    target[0].parts = [(before, True), *draft.system, (after, True), *target[0].parts]
-    draft.system = None
-
-
-def strip_user(draft: Draft) -> None:
-    """Trim user turns once everything that joins them is there."""
-    for turn in draft.turns:
-        if turn.role == "user":
-            turn.strip()
-
-
-def alternate(draft: Draft) -> None:
-    """Refuse two turns of one side in a row; calls of tools and their answers do not count."""
-    expected = "user"
-    for turn in draft.turns:
-        if turn.role == "tool" or turn.message.tool_calls:
-            continue
-        if turn.role != expected:
-            raise RefusedError("this format needs user and assistant to take turns, beginning with the user")
-        expected = "assistant" if turn.role == "user" else "user"
 
 
 def think(draft: Draft) -> None:
@@ -122,14 +76,3 @@ def _last_question(draft: Draft) -> int:
             if not (text.startswith("<tool_response>") and text.endswith("</tool_response>")):
                 return number
     return len(draft.turns) - 1
-
-
-BEHAVIOURS: Mapping[str, Callable[[Draft], None]] = {
-    "system_in_first_user": system_in_first_user,
-    "system_in_last_user": system_in_last_user,
-    "strip_user": strip_user,
-    "alternate": alternate,
-    "think": think,
-    "think_r1": think_r1,
-}
-THINKING = ("think", "think_r1")
