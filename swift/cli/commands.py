@@ -63,6 +63,18 @@ _ROWS = (
         ("swift pt --model_id_or_path Qwen/Qwen2.5-0.5B --dataset books.txt --max_length 1024 --packing",),
     ),
     CommandRow(
+        "preprocess",
+        "prepare data for training ahead of time",
+        "Read, check and tokenize data ahead of time, and say what is in it. Training with the same data, template and "
+        "limits finds the result by its content.",
+        f"{_ARGUMENTS}.preprocess:PreprocessArguments",
+        "swift.llm.preprocess",
+        (
+            "swift preprocess --model_id_or_path Qwen/Qwen2.5-0.5B-Instruct --dataset my.jsonl --max_length 4096",
+            "swift preprocess run.yaml --shard 1/2 --dataset_cache_dir /shared/prepared   # and 2/2 elsewhere",
+        ),
+    ),
+    CommandRow(
         "rlhf",
         "align a model by preferences or rewards",
         "Align a model by preferences (dpo, orpo, simpo, kto, cpo) or by rewards (rm, ppo).",
@@ -147,6 +159,20 @@ _ROWS = (
         "swift.llm.arguments.listing:ListArguments",
         "swift.llm.list",
         ("swift list models qwen2_5 instruct", "swift list datasets en"),
+        heading="Finding out",
+    ),
+    CommandRow(
+        "template",
+        "compare a chat format with the tokenizer's own",
+        "Render conversations by a template and by the tokenizer's own chat template, compare the tokens, and show what is "
+        "trained. Exit code 1 where they differ.",
+        f"{_ARGUMENTS}.template:TemplateCommandArguments",
+        "swift.llm.template_check",
+        (
+            "swift template check --model demo-chat",
+            "swift template check --model ./my-model --template_type qwen3 --conversations rows.jsonl",
+            "swift template check --model ./my-model --template_type own --show 'tool call'",
+        ),
         heading="Finding out",
     ),
     CommandRow(

@@ -16,24 +16,12 @@ __all__ = ["TEMPLATES", "DataEntries", "read_entries"]
 TEMPLATES = {"chatml": "chatml", "inst": "mistral_v1", "alpaca": "default"}
 """Chat templates that have another name here."""
 
-_AS_THEY_ARE = ("alpaca", "completion", "sharegpt")  # found by the columns of the rows
-_COLUMNS: Mapping[str, Mapping[str, str]] = {
-    "oasst": {"INSTRUCTION": "query", "RESPONSE": "response"},
-    "gpteacher": {"response": "output"},
-    "alpaca_chat.load_qa": {"question": "query", "answer": "response"},
-    "alpaca_chat.load_camel_ai": {"message_1": "query", "message_2": "response"},
-    "alpaca_w_system.load_open_orca": {"system_prompt": "system", "question": "query"},
-}
-_TURNS: Mapping[str, Mapping[str, str]] = {
-    "sharegpt.load_role": {"from_key": "role", "user_role": "human", "assistant_role": "gpt"},
-    "sharegpt.load_guanaco": {"user_role": "prompter", "assistant_role": "assistant"},
-    "pygmalion": {"from_key": "role", "user_role": "human", "assistant_role": "bot"},
-}
+_AS_THEY_ARE = ("alpaca", "sharegpt")  # found by the columns of the rows
 _SUFFIXES = {"json": (".json", ".jsonl"), "csv": (".csv",), "text": (".txt",)}
 _FILES = (".json", ".jsonl", ".csv", ".txt", ".parquet", ".arrow")
 _KNOWN = (
     "path", "name", "type", "ds_type", "data_files", "train_on_split", "split", "conversation", "field",
-    "field_human", "field_model",
+    "field_human", "field_model", "roles",
 )  # fmt: skip
 
 
@@ -76,14 +64,15 @@ def _read_entry(entry: Mapping[str, Any], row_name: str, place: str, result: Dat
     options = _options(entry, place, result)
     subsets = [str(name) for name in _listed(entry.get("name"))]
     for number, source in enumerate(_sources(entry, place, result)):
-        is_file = source.casefold().endswith(_FILES) or os.path.exists(os.path.expanduser(source))
+        is_address = "://" in source
+        is_file = is_address or source.casefold().endswith(_FILES) or os.path.exists(os.path.expanduser(source))
         if not options:
             suffix = ":" + "/".join(subsets) if subsets else ""
             result.items.append(source + suffix if is_file or "::" in source else f"HF::{source}{suffix}")
             continue
         name = row_name if number == 0 else f"{row_name}-{number + 1}"
         where = (
-            {"dataset_path": os.path.abspath(os.path.expanduser(source))}
+            {"dataset_path": source if is_address else os.path.abspath(os.path.expanduser(source))}
             if is_file
             else {"hf_dataset_id": source.removeprefix("HF::")}
         )
@@ -98,8 +87,6 @@ def _sources(entry: Mapping[str, Any], place: str, result: DataEntries) -> list[
         return [str(one) for one in _listed(entry["data_files"])]
     if "data_files" in entry:
         result.absent.append(f"{place}: data_files of a repository")
-    if "://" in path:
-        result.absent.append(f"{place}: a path with {path.partition('://')[0]}://")
     kind = entry.get("ds_type")
     if kind is not None and not path.casefold().endswith(_SUFFIXES.get(str(kind), (f".{kind}",))):
         result.absent.append(f"{place}: ds_type {kind} for a file of another suffix")
@@ -110,28 +97,34 @@ def _options(entry: Mapping[str, Any], place: str, result: DataEntries) -> dict[
     """Return the settings of a dataset_info row that the entry needs; none, if the columns tell all."""
     options: dict[str, Any] = {}
     kind: Any = entry.get("type")
-    turns: dict[str, str] = {}
+    turns: dict[str, Any] = {}
     if isinstance(kind, Mapping):
-        result.absent.append(f"{place}: a prompt format under type")
-    elif kind in _COLUMNS:
-        options["columns"] = dict(_COLUMNS[kind])
-    elif kind in _TURNS:
-        turns |= _TURNS[kind]
+        options["type"] = {str(key): str(value) for key, value in kind.items() if value is not None}
+    elif kind is not None and not isinstance(kind, str):
+        result.wrong.append(f"{place}: type {kind!r} is neither the name of a format nor a mapping")
     elif kind is not None and kind not in _AS_THEY_ARE:
-        result.absent.append(f"{place}: type {kind}")
+        options["type"] = kind
     if "field" in entry:
-        options.setdefault("columns", {})[str(entry["field"])] = "text"
-    turns |= {
-        new: str(entry[old])
-        for old, new in (("field_human", "user_role"), ("field_model", "assistant_role"))
-        if old in entry
-    }
+        options["field"] = str(entry["field"])
+    for old, new in (("field_human", "user_role"), ("field_model", "assistant_role")):
+        if old in entry:
+            turns[new] = str(entry[old])
+    if "roles" in entry:
+        turns["roles"] = _roles(entry["roles"], place, result)
     if turns:
         options["conversations"] = turns
     split = entry.get("train_on_split", entry.get("split"))
     if split is not None:
         options["split"] = [str(split)]
     return options
+
+
+def _roles(value: Any, place: str, result: DataEntries) -> dict[str, list[str]]:
+    """Further names of turns, those that are masked (input) and those that are trained (output)."""
+    if not isinstance(value, Mapping) or not value.keys() <= {"input", "output"}:
+        result.wrong.append(f"{place}: roles {value!r} is not a mapping with lists of names under input and output")
+        return {}
+    return {str(key): [str(name) for name in _listed(names)] for key, names in value.items()}
 
 
 def _listed(value: Any) -> list[Any]:

@@ -65,7 +65,11 @@ class Message:
 class Conversation:
     """One row of data in normal form. ``rejected`` and ``label`` are the preference columns; plain text is one assistant message.
 
-    ``system_given`` tells an empty system text (which removes the template's own) from none at all.
+    ``system_given`` tells an empty system text (which removes the template's own) from none at all. Rows that a chat
+    template must not touch carry ``segments`` (a segment that is ``special`` is the row author's own markup: control tokens
+    in it count, and ``{bos}``, ``{auto_bos}``, ``{eos}`` as its whole text stand for the tokenizer's) or ``encoded`` (ids
+    made elsewhere); ``messages`` then only tell people what is said. ``objects`` are what ``<ref-object>`` and ``<bbox>``
+    stand for; ``extra`` holds the columns that no format reads, where the data set's row keeps them.
     """
 
     messages: tuple[Message, ...]
@@ -76,6 +80,10 @@ class Conversation:
     place: Place | None = None
     system_given: bool = False
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    segments: tuple[Segment, ...] = ()
+    encoded: Encoded | None = None
+    objects: tuple[Mapping[str, Any], ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ from swift.trainers.losses import step_share
 from swift.trainers.metrics import count_correct, duration, peak_memory_gib
 from swift.trainers.neftune import noisy_embeddings
 from swift.trainers.result import Hooks, TrainResult
-from swift.trainers.sampler import BatchLoader, EpochBatches, Order, Rows, fingerprint
+from swift.trainers.sampler import BatchLoader, EpochBatches, Order, Rows, Stream, StreamBatches, fingerprint
 from swift.trainers.signals import StopRequest
 from swift.trainers.state import LoopState
-from swift.utils.errors import ArgumentError, CheckpointError, DiskError, StoppedError, TrainingError
+from swift.utils.errors import ArgumentError, DiskError, StoppedError, TrainingError
 from swift.utils.files import write_json_atomic
 
 __all__ = ["Hooks", "SwiftTrainer", "TrainResult"]
@@ -45,7 +45,7 @@ class SwiftTrainer(Trainer):
         self,
         config: TrainerConfig,
         model: Any,
-        train: Rows,
+        train: Rows | Stream,
         val: Rows | None,
         collate: Callable[[list[Any]], dict[str, Any]],
         *,
@@ -62,6 +62,7 @@ class SwiftTrainer(Trainer):
         super().__init__(model, build_args(config), data_collator=collate, train_dataset=train, eval_dataset=val)
         self.model_accepts_loss_kwargs = True  # compute_loss divides by the count; the Trainer must not divide again
         self.rows, self.val_rows = train, val
+        self._batches_taken = 0  # of all steps of the run; a stream's place goes by it
         self.checkpoints = ckpt.CheckpointFolder(self.run_dir, self.args.save_total_limit)
         self.order = Order(
             seed=self.args.data_seed if self.args.data_seed is not None else self.args.seed,
@@ -130,20 +131,12 @@ class SwiftTrainer(Trainer):
         )
 
     def _accept(self, checkpoint: Path) -> LoopState:
-        """Read the state of a checkpoint and check that this run is the one it belongs to."""
+        """Read the state of a checkpoint, check that this run is the one it belongs to, and take a stream there."""
         state = LoopState.read(checkpoint)
-        if not state.has_optimizer:
-            raise CheckpointError(
-                f"{checkpoint}: was saved with --save_only_model true, so it cannot be continued. "
-                "To start a new run from its weights: --resume_only_model true."
-            )
-        if not self.args.ignore_data_skip and state.data != fingerprint(self.rows.lengths, self.order):
-            raise CheckpointError(
-                f"{checkpoint}: cannot be continued exactly: it was trained on {state.num_samples:,} rows, "
-                f"{state.step_size} a step; now there are {len(self.rows):,} rows, {self.order.step_size} a step, or their "
-                "lengths, --dataset_seed or their order differ. Use the same data, seed and batch sizes; "
-                "or --ignore_data_skip true to begin the data anew, or --resume_only_model true."
-            )
+        state.check(checkpoint, None if self.args.ignore_data_skip else self.rows, self.order)
+        if isinstance(self.rows, Stream) and not self.args.ignore_data_skip:
+            self._batches_taken = state.global_step * self.args.gradient_accumulation_steps
+            self.rows.go_to(self._batches_taken, state.stream or {})
         return state
 
     def _prepare_run_dir(self, checkpoint: Path | None) -> None:
@@ -208,6 +201,8 @@ class SwiftTrainer(Trainer):
     # ---- batches
 
     def _steps_per_epoch(self) -> int:
+        if isinstance(self.rows, Stream):
+            return self.args.max_steps
         return max(math.ceil(len(self._batches(self.rows)) / self.args.gradient_accumulation_steps), 1)
 
     def _batches(self, rows: Rows) -> EpochBatches:
@@ -222,6 +217,9 @@ class SwiftTrainer(Trainer):
 
     def get_train_dataloader(self) -> BatchLoader:
         """Batches of this rank: accelerate need not shard them, and skipping to batch k reads no earlier row."""
+        if isinstance(self.rows, Stream):
+            num_batches = self.args.max_steps * self.args.gradient_accumulation_steps
+            return self._loader(self.rows, StreamBatches(num_batches))
         return self._loader(self.rows, self._batches(self.rows))
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> BatchLoader:
@@ -239,11 +237,12 @@ class SwiftTrainer(Trainer):
         )
         return self._loader(rows, batches)
 
-    def _loader(self, rows: Rows, batches: EpochBatches) -> BatchLoader:
+    def _loader(self, rows: Rows | Stream, batches: EpochBatches | StreamBatches) -> BatchLoader:
         return BatchLoader(
             rows,
             batches,
             self.data_collator,
+            seed=self.order.seed,
             workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
         )
@@ -253,6 +252,7 @@ class SwiftTrainer(Trainer):
     ) -> tuple[list[Any], torch.Tensor | int]:
         """The batches of one optimiser step, and how many tokens it trains on over all batches and ranks."""
         batches = list(islice(epoch_iterator, num_batches))
+        self._batches_taken += len(batches)
         trained = sum(count_trained(batch) for batch in batches)
         self._tokens_seen += sum(count_tokens(batch) for batch in batches)
         if self.args.world_size == 1:
@@ -472,9 +472,10 @@ class SwiftTrainer(Trainer):
             best_step=self._best[0] if self._best else None,
             best_metric=self._best[1] if self._best else None,
             patience_used=self.early_stopping.count if self.early_stopping else 0,
-            data=fingerprint(self.rows.lengths, self.order),
+            data=fingerprint(self.rows, self.order),
             step_size=self.order.step_size,
-            num_samples=len(self.rows),
+            num_samples=0 if isinstance(self.rows, Stream) else len(self.rows),
+            stream=self.rows.state_before(self._batches_taken) if isinstance(self.rows, Stream) else None,
             has_optimizer=whole,
         )
 

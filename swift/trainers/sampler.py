@@ -7,9 +7,9 @@ which samples are learned does not depend on how the step is cut into batches.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,28 @@ class Rows(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Any: ...
+
+
+@runtime_checkable
+class Stream(Protocol):
+    """Data without an end or a length: batches one after the other, and the place where each of them begins."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides which samples come, and in which order."""
+        ...
+
+    def batch(self, number: int) -> list[Any]:
+        """The rows of batch ``number``, the one after the last that was asked for."""
+        ...
+
+    def state_before(self, number: int) -> dict[str, Any]:
+        """The place where that batch begins, as plain values."""
+        ...
+
+    def go_to(self, number: int, state: Mapping[str, Any]) -> None:
+        """Go on with batch ``number`` from its place."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +138,33 @@ class EpochBatches(Sampler[list[int]]):
             yield mine.tolist() or [FILLER]
 
 
+class StreamBatches(Sampler[list[int]]):
+    """The numbers of all batches of a run over a stream: one pass, as long as the run."""
+
+    def __init__(self, num_batches: int) -> None:
+        self.num_batches = num_batches
+
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return ([number] for number in range(self.num_batches))
+
+
+class _Streamed(Dataset[Any]):
+    """Gives the loader the stream's batch of a number. Its length is that of the run, in batches."""
+
+    def __init__(self, stream: Stream, num_batches: int) -> None:
+        self.stream = stream
+        self.num_batches = num_batches
+
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def __getitems__(self, numbers: Sequence[int]) -> tuple[list[Any], bool]:
+        return self.stream.batch(numbers[0]), False
+
+
 class _Fetched(Dataset[Any]):
     """Gives the loader a whole batch at once; a filler is the shortest row, marked to carry no loss."""
 
@@ -151,30 +200,42 @@ class _Collate:
 class BatchLoader(DataLoader[Any]):
     """A loader over `EpochBatches` that uses no random number of the process, so that loading cannot disturb training."""
 
-    def __init__(self, rows: Rows, batches: EpochBatches, collate: Any, *, workers: int = 0, pin_memory: bool = False):
+    def __init__(
+        self,
+        rows: Rows | Stream,
+        batches: EpochBatches | StreamBatches,
+        collate: Any,
+        *,
+        seed: int,
+        workers: int = 0,
+        pin_memory: bool = False,
+    ) -> None:
+        fetched = _Streamed(rows, len(batches)) if isinstance(rows, Stream) else _Fetched(rows)
         super().__init__(
-            _Fetched(rows),
+            fetched,
             batch_sampler=batches,
             collate_fn=_Collate(collate),  # type: ignore[arg-type]  # the batch as `_Fetched` gives it
             num_workers=workers,
             pin_memory=pin_memory,
-            generator=torch.Generator().manual_seed(batches.order.seed),
+            generator=torch.Generator().manual_seed(seed),
         )
 
     @property
     def num_rows(self) -> int:
-        """Rows of the data set, on all ranks."""
-        assert isinstance(self.dataset, _Fetched)
+        """Rows of the data set, on all ranks; of a stream, batches."""
+        assert isinstance(self.dataset, _Fetched | _Streamed)
         return len(self.dataset)
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next iteration."""
-        assert isinstance(self.batch_sampler, EpochBatches)
-        self.batch_sampler.set_epoch(epoch)
+        """Choose the epoch of the next iteration; a stream has one."""
+        if isinstance(self.batch_sampler, EpochBatches):
+            self.batch_sampler.set_epoch(epoch)
 
 
-def fingerprint(lengths: npt.NDArray[np.int32], order: Order) -> str:
+def fingerprint(rows: Rows | Stream, order: Order) -> str:
     """What must be equal for a resumed run to continue with the same next samples."""
-    digest = hashlib.sha256(np.ascontiguousarray(lengths, dtype=np.int32).tobytes())
+    if isinstance(rows, Stream):
+        return rows.fingerprint
+    digest = hashlib.sha256(np.ascontiguousarray(rows.lengths, dtype=np.int32).tobytes())
     digest.update(repr(order).encode())
     return digest.hexdigest()

@@ -13,14 +13,14 @@ from transformers import TrainerCallback
 from swift.trainers.base import SwiftTrainer
 from swift.trainers.config import TrainerConfig
 from swift.trainers.result import Hooks
-from swift.trainers.sampler import Rows
+from swift.trainers.sampler import Rows, Stream
 from swift.utils.errors import ArgumentError, DataError
 
 
 def build_trainer(
     config: TrainerConfig,
     model: Any,
-    train: Rows,
+    train: Rows | Stream,
     val: Rows | None,
     collate: Callable[[list[Any]], dict[str, Any]],
     *,
@@ -35,11 +35,11 @@ def build_trainer(
 ) -> SwiftTrainer:
     """Return the trainer of one run; `train()` starts it. `collate` makes a batch (see ``batch.py``) of a list of rows.
 
-    Without rows in `val` nothing is evaluated. `parameter_groups`, where a method has learning rates of its own, replace the
+    `train` may be a stream; then ``config.max_steps`` ends the run. Without rows in `val` nothing is evaluated. `parameter_groups`, where a method has learning rates of its own, replace the
     Trainer's. Raises DataError where there is nothing to train on, ArgumentError for
     settings that transformers refuses or that need a validation set.
     """
-    if not len(train):
+    if not isinstance(train, Stream) and not len(train):
         raise DataError("the training set is empty: no row is left to train on")
     if val is None or not len(val):
         if config.early_stopping_patience:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
+from swift.trainers.sampler import Order, Rows, Stream, fingerprint
 from swift.utils.errors import CheckpointError
 from swift.utils.files import write_json_atomic
 
@@ -18,7 +20,8 @@ class LoopState:
 
     ``loss_since_log`` is the sum of step losses since the last log, ``loss_total`` of all before it; ``correct`` of
     ``counted`` predictions were right since then. ``log_bytes`` is the size of ``logging.jsonl``; ``elapsed_s`` the seconds
-    trained so far. ``data`` fingerprints rows and order; ``step_size`` is samples per optimiser step.
+    trained so far. ``data`` fingerprints rows and order; ``step_size`` is samples per optimiser
+    step; ``stream`` the place of the next batch where the data is a stream (``num_samples`` is then 0).
     """
 
     global_step: int
@@ -37,6 +40,7 @@ class LoopState:
     step_size: int
     num_samples: int
     has_optimizer: bool
+    stream: dict[str, Any] | None = None
 
     def write(self, folder: Path) -> None:
         """Write it into a checkpoint that is being made."""
@@ -47,7 +51,10 @@ class LoopState:
         """Read it. Raises CheckpointError where the folder is not a checkpoint of this trainer."""
         try:
             values = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
-            return cls(**{field.name: values[field.name] for field in fields(cls)})
+            return cls(
+                **{field.name: values[field.name] for field in fields(cls) if field.name != "stream"},
+                stream=values.get("stream"),
+            )
         except FileNotFoundError:
             raise CheckpointError(
                 f"{folder}: has no {STATE_FILE}, so it cannot be continued. "
@@ -55,3 +62,20 @@ class LoopState:
             ) from None
         except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{folder}/{STATE_FILE}: damaged, or of another version ({error})") from None
+
+    def check(self, checkpoint: Path, rows: Rows | Stream | None, order: Order) -> None:
+        """Raise CheckpointError where a run over ``rows`` (None: whatever they are) cannot go on exactly from here."""
+        if not self.has_optimizer:
+            raise CheckpointError(
+                f"{checkpoint}: was saved with --save_only_model true, so it cannot be continued. "
+                "To start a new run from its weights: --resume_only_model true."
+            )
+        if rows is None or (self.data == fingerprint(rows, order) and self.step_size == order.step_size):
+            return
+        before = f"{self.num_samples:,} rows, " if self.num_samples else ""
+        now = "" if isinstance(rows, Stream) else f"{len(rows):,} rows, "
+        raise CheckpointError(
+            f"{checkpoint}: cannot be continued exactly: it was trained on {before}{self.step_size} a step; now there are "
+            f"{now}{order.step_size} a step, or their lengths, --dataset_seed or their order differ. Use the same data, seed "
+            "and batch sizes; or --ignore_data_skip true to begin the data anew, or --resume_only_model true."
+        )

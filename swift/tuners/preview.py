@@ -35,14 +35,17 @@ class Preview:
         return f"{share}, in {len(self.modules)} modules: {', '.join(last)}"
 
 
-def empty_model(folder: Path, *, trust_remote_code: bool = False) -> Any:
-    """The causal language model of a folder's config.json on the meta device: names and shapes, no weights."""
+def empty_model(folder: Path, *, trust_remote_code: bool = False, auto_class: Any = None) -> Any:
+    """The model of a folder's config.json on the meta device: names and shapes, no weights.
+
+    ``auto_class`` is the class of transformers that builds it, None: AutoModelForCausalLM.
+    """
     from transformers import AutoConfig, AutoModelForCausalLM
 
     try:
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=trust_remote_code)
         with torch.device("meta"):
-            return AutoModelForCausalLM.from_config(config, trust_remote_code=trust_remote_code)  # type: ignore[no-untyped-call]
+            return (auto_class or AutoModelForCausalLM).from_config(config, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(
             f"{folder}: its config.json describes no model that can be built: {str(error).splitlines()[0]}"

@@ -17,7 +17,8 @@ from swift.utils.registry import nearest
 __all__ = ["WORDS", "embedding_names", "find_saved", "find_targets", "linear_names", "norm_names"]
 
 WORDS = ("DEFAULT", "AUTO", "ALL", "EMBEDDING")
-"""``ALL``: every linear layer but the head; ``EMBEDDING``: the input embeddings. The catalog's list stands for the first two."""
+"""``ALL``: every linear layer but the head; ``EMBEDDING``: the input embeddings. The catalog's list stands for the first two.
+``PREFIX.ALL``: the linear layers inside the module PREFIX, say the language model of one that reads images."""
 
 
 def linear_names(model: Any) -> list[str]:
@@ -61,6 +62,14 @@ def find_targets(model: Any, targets: Sequence[str], regex: str | None = None) -
             chosen.update(linear_names(model))
         elif target == "EMBEDDING":
             chosen.update(embedding_names(model))
+        elif target.endswith(".ALL"):
+            prefix = target.removesuffix("ALL")
+            matched = [name for name in linear_names(model) if name.startswith(prefix)]
+            chosen.update(matched)
+            if not matched:
+                problems.append(
+                    f"--target_modules {target}: no linear layer is inside {prefix[:-1]}. Module names look like {_examples(names)}."
+                )
         else:
             matched = [name for name in names if _ends_with(name, target)]
             chosen.update(matched)

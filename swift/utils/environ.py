@@ -94,6 +94,9 @@ DATASET_MAP_NPROC: Variable[int | None] = Variable(
     "Processes of the preprocessing, where --preprocess_num_proc is not given.",
 )
 DATASET_ENABLE_CACHE = Variable("DATASET_ENABLE_CACHE", bool, True, "Reuse tokenized data of an earlier run.")
+SWIFT_FAST_TOKENIZER = Variable(
+    "SWIFT_FAST_TOKENIZER", bool, True, "Encode large data with fastokens, where it is installed and proves equal."
+)
 LOG_LEVEL = Variable("LOG_LEVEL", str, "INFO", "DEBUG, INFO, WARNING or ERROR.")
 SWIFT_DEBUG = Variable("SWIFT_DEBUG", bool, False, "Show the traceback of every error.")
 TIMEOUT = Variable("TIMEOUT", int, 20, "Seconds to wait for a download of media, a configuration file or an API call.")

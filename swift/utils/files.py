@@ -38,11 +38,16 @@ def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[A
     """Open a file beside `path` for writing, and rename it to `path` when the block ends well.
 
     Text is UTF-8 with plain newlines; missing folders are made. If the block raises, `path` is as it was
-    before and the partial file is gone. Raises DiskError where the file system refuses.
+    before and the partial file is gone. A link is followed; what is no file (a device, a pipe) is written to directly, since
+    a rename would put a file in its place. Raises DiskError where the file system refuses.
     """
     if mode not in ("w", "wb"):
         raise ValueError(f"mode must be 'w' or 'wb', not {mode!r}")
-    target = Path(path)
+    target = Path(path).resolve() if Path(path).is_symlink() else Path(path)
+    if target.exists() and not target.is_file() and not target.is_dir():
+        with open(target, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+        return
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     encoding, newline = (None, None) if "b" in mode else ("utf-8", "\n")
     try:

@@ -7,20 +7,21 @@ They are imported when a download is really needed. Knows no model and no row.
 from __future__ import annotations
 
 import errno
-import fnmatch
+import glob
 import importlib.util
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from swift.utils import environ
 from swift.utils.errors import DataError, ModelError, SwiftError
 from swift.utils.files import disk_error
 from swift.utils.lazy import require
 from swift.utils.registry import nearest
+from swift.utils.repository_layout import choose_files
 
 __all__ = ["fetch_dataset", "is_hub_id", "package_folder", "recorded_id", "resolve"]
 
@@ -32,10 +33,9 @@ MODEL_FILES = (*SMALL_FILES, "*.safetensors")
 """What a model is loaded from. Pickled weights are never fetched: loading them can run any code."""
 
 UNUSED_FILES = ("original/*", "consolidated*", "onnx/*", "*.onnx.json", "runs/*", "checkpoint-*/*")
-DATA_SUFFIXES = (".parquet", ".jsonl", ".json", ".csv", ".jsonl.gz", ".json.gz", ".csv.gz")
-_NOT_DATA = ("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json", "configuration.json")
 
 Kind = Literal["model", "dataset"]
+T = TypeVar("T")
 
 
 def resolve(
@@ -129,86 +129,53 @@ def fetch_dataset(
     revision: str | None = None,
     token: str | None = None,
 ) -> tuple[Path, ...]:
-    """Return the data files of a hub's data set, fetched into the hub's cache, in the order of their names.
+    """Return the data files of a hub's data set, fetched into the hub's cache; no others are fetched.
 
-    Which files belong to a subset and a split is what the data set's card declares; without a declaration, the split is
-    looked for as a word in the file's path and the subset as its folder. Raises DataError, MissingPackageError.
+    Which files belong to a subset and a split is decided by ``repository_layout``. Raises DataError, MissingPackageError.
     """
     if not is_hub_id(hub_id):
         raise DataError(f"{hub_id}: a hub id looks like owner/name.")
-    latest = not environ.HF_HUB_OFFLINE.read()
+    offline = environ.HF_HUB_OFFLINE.read()
 
-    def fetch(patterns: Sequence[str]) -> Path:
-        return _fetch("dataset", hub_id, hf=use_hf, revision=revision, token=token, check_latest=latest, allow=patterns)
+    def fetch(names: Sequence[str]) -> Path:
+        return _fetch("dataset", hub_id, hf=use_hf, revision=revision, token=token, check_latest=not offline,
+                      allow=[glob.escape(name) for name in names])  # fmt: skip
 
-    declared = _declared_files(fetch(("README.md",)) / "README.md", hub_id, subsets, split)
-    if declared:
-        return _matching(fetch(declared), declared) or _no_files(hub_id, subsets, split)
-    folders = [f"{subset}/" for subset in subsets if subset != "default"] or [""]
-    named = [f"{folder}*{part}*{suffix}" for folder in folders for part in split for suffix in DATA_SUFFIXES]
-    word = re.compile(rf"(?<![A-Za-z])({'|'.join(map(re.escape, split))})(?![A-Za-z])")
-    root = fetch(named)
-    if chosen := [path for path in _matching(root, named) if word.search(path.relative_to(root).as_posix())]:
-        return tuple(chosen)
-    everything = [f"{folder}*{suffix}" for folder in folders for suffix in DATA_SUFFIXES]
-    other = re.compile(r"(?<![A-Za-z])(train|test|validation|valid|val|dev|eval)(?![A-Za-z])")
-    root = fetch(everything)
-    chosen = [path for path in _matching(root, everything) if not other.search(path.relative_to(root).as_posix())]
-    return tuple(chosen) if chosen and "train" in split else _no_files(hub_id, subsets, split)
+    root = fetch(("README.md",))
+    if offline:  # the names of what an earlier run fetched are all that is known
+        names = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
+    else:
+        names = _list_files(hub_id, hf=use_hf, revision=revision, token=token)
+    card = root / "README.md"
+    text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
+    chosen = choose_files(hub_id, names, text, subsets, split)
+    root = fetch(chosen)
+    if absent := [name for name in chosen if not (root / name).is_file()]:
+        raise DataError(
+            f"{hub_id}: {absent[0]} was not fetched. Run the command again, or download it and give its path."
+        )
+    return tuple(root / name for name in chosen)
 
 
-def _declared_files(card: Path, hub_id: str, subsets: Sequence[str], split: Sequence[str]) -> tuple[str, ...]:
-    """The file patterns that the card's ``configs`` give for subsets and split; none where it declares nothing."""
-    header = re.match(r"---\s*\n(.*?)\n---", card.read_text(encoding="utf-8"), re.DOTALL) if card.is_file() else None
-    if header is None:
-        return ()
-    import yaml
+def _list_files(name: str, *, hf: bool, revision: str | None, token: str | None) -> list[str]:
+    """The paths of all files of a data repository."""
+    if hf:
+        require("huggingface_hub>=0.30", extra="hub")
+        from huggingface_hub import HfApi
 
+        api: Any = HfApi(token=token or environ.HF_TOKEN.read())
+        kwargs: dict[str, Any] = {"repo_type": "dataset", "revision": revision}
+    else:
+        require("modelscope-hub>=0.4", extra="hub")
+        from modelscope_hub import HubApi
+
+        api = HubApi(token=token or environ.MODELSCOPE_API_TOKEN.read())
+        kwargs = {"repo_type": "dataset", "revision": revision}
     try:
-        configs = (yaml.safe_load(header.group(1)) or {}).get("configs") or []
-        by_name = {str(one["config_name"]): one for one in configs if one.get("data_files")}
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError):
-        return ()  # a card is prose that people write; without a readable declaration the names of the files decide
-    if not by_name:
-        return ()
-    wanted = list(subsets) or (["default"] if "default" in by_name else list(by_name)[:1])
-    patterns: list[str] = []
-    for name in wanted:
-        if name not in by_name:
-            raise DataError(f"{hub_id}: has no subset {name!r}; it has {', '.join(list(by_name)[:12])}.")
-        patterns += _split_patterns(by_name[name]["data_files"], split)
-    return tuple(dict.fromkeys(patterns))
-
-
-def _split_patterns(data_files: Any, split: Sequence[str]) -> list[str]:
-    if isinstance(data_files, str):
-        return [data_files]
-    found: list[str] = []
-    for entry in data_files:
-        if isinstance(entry, str):
-            found.append(entry)
-        elif entry.get("split") in split:
-            path = entry["path"]
-            found += [path] if isinstance(path, str) else path
-    return found
-
-
-def _matching(root: Path, patterns: Iterable[str]) -> tuple[Path, ...]:
-    wanted = list(patterns)
-    return tuple(
-        path
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and path.name not in _NOT_DATA and not path.name.startswith(".")
-        and any(fnmatch.fnmatchcase(path.relative_to(root).as_posix(), pattern) for pattern in wanted)
-    )  # fmt: skip
-
-
-def _no_files(hub_id: str, subsets: Sequence[str], split: Sequence[str]) -> tuple[Path, ...]:
-    chosen = f"subset {', '.join(subsets)}, split" if subsets else "split"
-    raise DataError(
-        f"{hub_id}: no data files for {chosen} {', '.join(split)} (looked for {', '.join(DATA_SUFFIXES[:4])}). Look at its page,"
-        " or download it and give the file's path."
-    )
+        found = _guard(lambda: api.list_repo_files(name, **kwargs), partial(_cut, HUBS[hf]))
+    except _NotFetchedError as error:
+        raise DataError(f"{name}: {error} {error.advice(hf)}") from error
+    return [one if isinstance(one, str) else str(one.path) for one in found]
 
 
 # --- the two hubs ---
@@ -343,7 +310,7 @@ def _modelscope(
     return Path(_guard(download, classify))
 
 
-def _guard(download: Callable[[], str], classify: Callable[[Exception], _NotFetchedError]) -> str:
+def _guard(download: Callable[[], T], classify: Callable[[Exception], _NotFetchedError]) -> T:
     """Call a hub's client; whatever it raises is told in our words (the packages share no base class for errors)."""
     try:
         return download()

@@ -37,6 +37,13 @@ REPOSITORIES = {
     },
     "acme/plain": {"train.jsonl": b'{"text": "a"}\n', "test.jsonl": b'{"text": "b"}\n'},
     "acme/single": {"rows.json": b"[]", "valid.json": b"[]"},
+    "acme/many": {
+        "LICENSE.txt": b"do what you like",
+        "data/de/train-00000-of-00001.parquet": b"p",
+        "data/de/validation-00000-of-00001.parquet": b"p",
+        "data/en/train-00000-of-00001.parquet": b"p",
+        "data/en/train-00000-of-00001.csv": b"c",
+    },
 }
 
 
@@ -226,6 +233,7 @@ def test_offline_takes_the_cache_and_nothing_else(hub: str, tmp_path: Path) -> N
         ("'acme/plain', use_hf=True", ["train.jsonl"]),
         ("'acme/plain', use_hf=True, split=('test',)", ["test.jsonl"]),
         ("'acme/single', use_hf=True", ["rows.json"]),
+        ("'acme/many', use_hf=True, subsets=('de', 'en')", ["train-00000-of-00001.parquet"] * 2),
     ],
 )
 def test_a_data_set_gives_the_files_of_its_split(hub: str, tmp_path: Path, call: str, files: list[str]) -> None:
@@ -236,6 +244,21 @@ def test_a_data_set_gives_the_files_of_its_split(hub: str, tmp_path: Path, call:
 def test_an_unknown_subset_is_told(hub: str, tmp_path: Path) -> None:
     answer = ask("hub.fetch_dataset('acme/faq', use_hf=True, subsets=('mian',))", hub, tmp_path)
     assert "has no subset 'mian'; it has main" in answer
+
+
+def test_only_the_chosen_files_travel(hub: str, tmp_path: Path) -> None:
+    first = ask("[path.name for path in hub.fetch_dataset('acme/many', use_hf=True, subsets=('en',))]", hub, tmp_path)
+    assert first == "FOUND ['train-00000-of-00001.parquet']"
+    assert Hub.requested == ["data/en/train-00000-of-00001.parquet"]
+    call = "[path.name for path in hub.fetch_dataset('acme/many', use_hf=True, subsets=('en',))]"
+    assert ask(call, hub, tmp_path, HF_HUB_OFFLINE="1") == first
+
+
+def test_an_unknown_split_is_told(hub: str, tmp_path: Path) -> None:
+    answer = ask("hub.fetch_dataset('acme/plain', use_hf=True, split=('dev',))", hub, tmp_path)
+    assert "acme/plain: has no split dev; it has test, train." in answer
+    answer = ask("hub.fetch_dataset('acme/nothing', use_hf=True)", hub, tmp_path)
+    assert "Hugging Face has no such dataset" in answer
 
 
 def test_modelscope_gives_the_same_model(hub: str, tmp_path: Path) -> None:

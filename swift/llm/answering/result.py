@@ -21,9 +21,13 @@ def system_of(conversation: Conversation, template: Template) -> str | None:
 
 
 def result_row(conversation: Conversation, response: str, label: str | None, template: Template) -> dict[str, Any]:
-    """``system``, ``query``, ``response``, ``label``, ``history`` ([question, answer] pairs), ``images`` where there are any."""
+    """``system``, ``query``, ``response``, ``label``, ``history`` ([question, answer] pairs), ``images`` where there are any.
+
+    In front of them the columns that the data set's registration keeps (``remove_useless_columns`` false).
+    """
     turns = [message for message in conversation.messages if message.role != "system"]
     row: dict[str, Any] = {
+        **conversation.extra,
         "system": system_of(conversation, template),
         "query": turns[-1].content if turns else "",
         "response": response,

@@ -31,12 +31,9 @@ def open_text(plan: InferPlan) -> tuple[TextTokenizer, Template]:
     tokenizer = load_tokenizer(folder)
     template = open_template(plan.template.template_type, tokenizer, plan.template)
     if plan.verify_template:
-        verdict = verify(template, tokenizer)
-        if verdict.checked and not verdict.equal:
-            logger.warning(
-                "template %s does not encode what this tokenizer's own chat template does:\n%s\n"
-                "That is right only if the model was trained with it.", template.name, verdict.first_difference,
-            )  # fmt: skip
+        warning = verify(template, tokenizer).warning()
+        if warning is not None:
+            logger.warning("%s\nThat is right only if the model was trained with it.", warning)
     return tokenizer, template
 
 

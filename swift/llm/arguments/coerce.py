@@ -28,6 +28,7 @@ _EXAMPLES = {
     "bool": "true",
     "str": "text",
     "list[int]": "0 1 2",
+    "list[float]": "0.7 0.3",
     "list[str]": "one two",
     "json": """'{"key": 1}'""",
 }
@@ -35,7 +36,7 @@ _EXAMPLES = {
 
 def is_list(spec: Spec) -> bool:
     """Whether the argument takes several values."""
-    return spec.kind in ("list[str]", "list[int]")
+    return spec.kind in ("list[str]", "list[int]", "list[float]")
 
 
 def coerce(spec: Spec, raw: Any) -> Any:
@@ -90,6 +91,7 @@ def expected(spec: Spec) -> str:
         "bool": "true or false",
         "list[str]": "one or more texts",
         "list[int]": "one or more integers",
+        "list[float]": "one or more numbers",
         "json": "JSON text or a JSON file",
     }
     presets = f", or one of {', '.join(spec.presets)}" if spec.presets else ""

@@ -106,6 +106,20 @@ class TrainDataArguments(DataArguments):
     )  # fmt: skip
     streaming_val_size: int = arg(0, "Rows taken from the start of a stream for validation.", "dataset")
     streaming_buffer_size: int = arg(16384, "Rows held in memory to shuffle a stream.", "dataset")
+    mix_strategy: str | None = arg(
+        None, "How several data sets become one: concat, one after the other; interleave_under, side by side "
+        "until one has no row left; interleave_over, side by side until each row came once, repeating what ends early. "
+        "Left out, concat; with dataset_weights, interleave_over.", "dataset",
+        choices=("concat", "interleave_under", "interleave_over"),
+    )  # fmt: skip
+    dataset_weights: Sequence[float] = arg(
+        (), "Shares of the data sets in an interleaved mixture, one number for each item of dataset; they need not "
+        "add up to 1. Left out, equal shares.", "dataset", metavar="WEIGHT",
+    )  # fmt: skip
+    dataset_shard: str | None = arg(
+        None, "Take one part of the rows of each data set, the same on every machine: I/N is part I of N, from 1/N to "
+        "N/N. Together the parts hold every row once.", "dataset", metavar="I/N",
+    )  # fmt: skip
     train_dataset_mix_ratio: float = arg(
         0.0, "General data to mix in, as a multiple of the training rows.", "dataset",
         deprecated="--dataset with all the sets",

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 __all__ = ["GROUPS", "Json", "Kind", "Spec", "arg", "matches", "redefault", "specs"]
 
 Json: TypeAlias = Mapping[str, Any] | str | None
-Kind: TypeAlias = Literal["str", "int", "float", "bool", "list[str]", "list[int]", "json"]
+Kind: TypeAlias = Literal["str", "int", "float", "bool", "list[str]", "list[int]", "list[float]", "json"]
 
 # (annotation, kind). A list, not a dict: unions of this kind compare by value but do not all hash alike.
 _KINDS: tuple[tuple[Any, Kind], ...] = (
@@ -32,6 +32,7 @@ _KINDS: tuple[tuple[Any, Kind], ...] = (
     (Sequence[str | None], "list[str]"),
     (Sequence[int], "list[int]"),
     (Sequence[int] | None, "list[int]"),
+    (Sequence[float], "list[float]"),
     (Json, "json"),
 )
 

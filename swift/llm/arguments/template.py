@@ -23,9 +23,10 @@ class TemplateArguments:
     )  # fmt: skip
     truncation_strategy: str = arg(
         "delete", "What happens to a sample over max_length: delete drops it, truncation_left keeps its "
-        "last max_length tokens, split cuts it into several samples (plain text only). All are listed in "
-        "the row ledger.", "template", choices=("delete", "truncation_left", "split"),
-        renamed={"ignore": "delete"},
+        "last max_length tokens, truncation_right its first, split makes several samples of it, raise stops. Rows that "
+        "lose something are in the row ledger.", "template",
+        choices=("delete", "truncation_left", "truncation_right", "split", "raise"),
+        renamed={"ignore": "delete", "left": "truncation_left", "right": "truncation_right"},
     )  # fmt: skip
     verify_template: bool = arg(
         True, "Check the template against the tokenizer's own before work begins, and say where they differ.",
@@ -54,11 +55,17 @@ class TrainTemplateArguments(TemplateArguments):
     """What only training asks of a template."""
 
     use_loss_scale: bool = arg(
-        False, "Weight the parts of an agent's answer (Action, Action Input and so on) in the loss.", "agent",
+        False, "Weight the parts of an agent's answer (Action, Action Input and so on) in the loss: the sum of weight times "
+        "cross entropy over the trained tokens, divided by their number.", "agent",
     )  # fmt: skip
     loss_scale_config_path: str = arg(
-        "DEFAULT", "Weights for use_loss_scale: a preset, or a JSON file of marker or pattern to weights.",
+        "DEFAULT", "Weights for use_loss_scale: a preset, or a JSON file of marker or pattern to weights. A weight "
+        "of 0 takes the text out of the loss.",
         "agent", presets=("DEFAULT", "alpha-umi", "agent-flan"), path="maybe",
+    )  # fmt: skip
+    loss_scale_base: str = arg(
+        "default", "What is trained at all: default, every answer; last_round, what follows the last question of "
+        "a dialogue; all, prompts too (as train_on_inputs).", "agent", choices=("default", "last_round", "all"),
     )  # fmt: skip
     rescale_image: int = arg(
         -1, "Most pixels (width times height) of an image; a larger one shrinks to it. -1 leaves images "

@@ -58,14 +58,16 @@ def _templates() -> Iterator[tuple[TemplateRow, str]]:
     for module in _modules(f"{_HERE}.templates"):
         for value in vars(module).values():
             if isinstance(value, TemplateRow):
-                yield value, module.__name__
+                for name in (value.name, *value.aliases):
+                    yield dataclasses.replace(value, name=name, aliases=()), module.__name__
 
 
 def _datasets() -> Iterator[tuple[DatasetRow, str]]:
-    module = importlib.import_module(f"{_HERE}.datasets")
-    for value in vars(module).values():
-        if isinstance(value, DatasetRow):
-            yield value, module.__name__
+    for module in _modules(f"{_HERE}.datasets"):
+        for value in vars(module).values():
+            for row in value if isinstance(value, tuple) else (value,):
+                if isinstance(row, DatasetRow):
+                    yield row, module.__name__
 
 
 def _tuners() -> Iterator[tuple[TunerRow, str]]:
@@ -108,6 +110,11 @@ def expand(family: ModelFamily) -> tuple[ModelRow, ...]:
             dtype=size.dtype,
             trust_remote_code=family.trust_remote_code,
             chat_templates=family.chat_templates,
+            other_ids=size.other_ids,
+            modality=size.modality or family.modality,
+            task=size.task or family.task,
+            language_prefixes=family.language_prefixes,
+            size=size.size,
         )
         for size in family.sizes
     )
@@ -217,16 +224,48 @@ _INFO_KEYS = {
     "dataset_id": "ms", "hf_dataset_id": "hf", "dataset_path": "path", "subsets": "subsets", "split": "split",
     "columns": "columns", "conversations": "conversations", "tags": "tags", "help": "help", "huge_dataset": "huge",
 }  # fmt: skip
-_INFO_TYPES: Mapping[str, tuple[type, str]] = {
+_INFO_TYPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "dataset_id": (str, "text"), "hf_dataset_id": (str, "text"), "dataset_path": (str, "text"), "help": (str, "text"),
     "subsets": (list, "a list"), "split": (list, "a list"), "tags": (list, "a list"),
     "columns": (dict, "an object"), "conversations": (dict, "an object"),
     "huge_dataset": (bool, "true or false"), "remove_useless_columns": (bool, "true or false"),
+    "type": ((str, dict), "the name of a format, or an object"), "field": (str, "text"),
 }  # fmt: skip
 _TURN_KEYS = (
-    "user_role", "assistant_role", "system_role", "tool_role", "conversations_key", "from_key", "value_key",
-    "error_strategy", "media_type", "media_key",
+    "user_role", "assistant_role", "system_role", "tool_role", "function_role", "roles", "conversations_key", "from_key",
+    "value_key", "error_strategy", "media_type", "media_key",
 )  # fmt: skip
+_TURN_CHOICES = {"error_strategy": ("raise", "delete"), "media_type": ("image", "video", "audio")}
+_PROMPT_KEYS = (
+    "system_prompt", "system_format", "field_system", "field_instruction", "field_input", "field_output", "format",
+    "no_input_format",
+)  # fmt: skip
+# LLaMA-Factory's form of the same file: its keys, of which one of the first shows that an entry is written so.
+_FACTORY_SIGNS = (
+    "file_name",
+    "hf_hub_url",
+    "ms_hub_url",
+    "om_hub_url",
+    "cloud_file_name",
+    "script_url",
+    "formatting",
+    "ranking",
+)
+_FACTORY_TYPES: Mapping[str, tuple[type, str]] = {
+    "file_name": (str, "text"), "hf_hub_url": (str, "text"), "ms_hub_url": (str, "text"), "cloud_file_name": (str, "text"),
+    "formatting": (str, "text"), "ranking": (bool, "true or false"), "subset": (str, "text"), "split": (str, "text"),
+    "folder": (str, "text"), "columns": (dict, "an object"), "tags": (dict, "an object"),
+}  # fmt: skip
+# Its names of columns, as the columns are called here, for rows of one question and for dialogues.
+_FACTORY_COLUMNS = {
+    "prompt": "instruction", "query": "input", "response": "output", "history": "history", "system": "system",
+    "tools": "tools", "images": "images", "videos": "videos", "audios": "audios", "chosen": "chosen",
+    "rejected": "rejected", "kto_tag": "label", "messages": "conversations",
+}  # fmt: skip
+_FACTORY_TAGS = {
+    "role_tag": "from_key", "content_tag": "value_key", "user_tag": "user_role", "assistant_tag": "assistant_role",
+    "observation_tag": "tool_role", "function_tag": "function_role", "system_tag": "system_role",
+}  # fmt: skip
 
 
 def load_dataset_info(source: str | Path | Mapping[str, Any]) -> tuple[DatasetRow, ...]:
@@ -271,24 +310,91 @@ def _info_row(name: str, entry: Any, where: str, base: Path) -> DatasetRow:
     here = f"{where}: {name!r}"
     if not isinstance(entry, Mapping):
         raise ArgumentError(f"{here}: an object is expected, found {type(entry).__name__}")
-    for key, value in entry.items():
-        if key not in _INFO_TYPES:
-            raise ArgumentError(f"{here}: {unknown('key', key, _INFO_TYPES)}")
-        kind, word = _INFO_TYPES[key]
-        if not isinstance(value, kind):
-            raise ArgumentError(f"{here}: {key} is {value!r}; {word} is expected")
-    if entry.get("remove_useless_columns") is False:
-        raise ArgumentError(
-            f"{here}: remove_useless_columns false: columns that no format uses are never kept. Leave it out."
-        )
-    for key in entry.get("conversations", {}):
+    if any(key in entry for key in _FACTORY_SIGNS):
+        return _factory_row(name, entry, here, base)
+    _check_entry(entry, _INFO_TYPES, here)
+    for key, value in entry.get("conversations", {}).items():
         if key not in _TURN_KEYS:
             raise ArgumentError(f"{here}: conversations: {unknown('key', key, _TURN_KEYS)}")
+        if key in _TURN_CHOICES and value not in (None, *_TURN_CHOICES[key]):
+            raise ArgumentError(
+                f"{here}: conversations: {key} is {value!r}; {' or '.join(_TURN_CHOICES[key])} is expected"
+            )
     if not any(entry.get(key) for key in ("dataset_id", "hf_dataset_id", "dataset_path")):
         raise ArgumentError(f"{here}: says nowhere where its data is: give dataset_id, hf_dataset_id or dataset_path")
     fields = {_INFO_KEYS[key]: value for key, value in entry.items() if key in _INFO_KEYS}
+    if "conversations" in fields:
+        fields["conversations"] = {key: value for key, value in fields["conversations"].items() if value is not None}
     if fields.get("path"):  # a path voids the ids and what belongs to them
         fields = {key: value for key, value in fields.items() if key not in ("ms", "hf", "subsets", "split")}
         fields["base"] = str(base)
     fields = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+    kind = entry.get("type")
+    if isinstance(kind, Mapping):
+        for key, value in kind.items():
+            if key not in _PROMPT_KEYS:
+                raise ArgumentError(f"{here}: type: {unknown('key', key, _PROMPT_KEYS)}")
+            if not isinstance(value, str):
+                raise ArgumentError(f"{here}: type: {key} is {value!r}; text is expected")
+        fields["prompt"] = dict(kind)
+    elif kind is not None:
+        fields["format"] = kind
+    if "field" in entry:
+        fields["columns"] = {**fields.get("columns", {}), entry["field"]: "text"}
+        fields.setdefault("format", "completion")
+    return DatasetRow(name=name, keep_columns=entry.get("remove_useless_columns") is False, **fields)
+
+
+def _check_entry(entry: Mapping[str, Any], known: Mapping[str, tuple[Any, str]], here: str) -> None:
+    for key, value in entry.items():
+        if key not in known:
+            raise ArgumentError(f"{here}: {unknown('key', key, known)}")
+        kind, word = known[key]
+        if not isinstance(value, kind):
+            raise ArgumentError(f"{here}: {key} is {value!r}; {word} is expected")
+
+
+def _factory_row(name: str, entry: Mapping[str, Any], here: str, base: Path) -> DatasetRow:
+    """Read an entry as LLaMA-Factory writes it: columns from its name to the file's, tags for the turns."""
+    for key, advice in (
+        ("script_url", "data sets that bring code are not run; give the files"),
+        ("om_hub_url", "this hub is not there; give ms_hub_url or hf_hub_url"),
+        ("num_samples", f"write --dataset {name}#{entry.get('num_samples')} instead"),
+    ):
+        if entry.get(key) is not None:
+            raise ArgumentError(f"{here}: {key}: {advice}")
+    entry = {key: value for key, value in entry.items() if value is not None}
+    _check_entry(entry, _FACTORY_TYPES, here)
+    columns, tags = entry.get("columns", {}), entry.get("tags", {})
+    for word, given, known in (("columns", columns, _FACTORY_COLUMNS), ("tags", tags, _FACTORY_TAGS)):
+        for key, value in given.items():
+            if key not in known:
+                raise ArgumentError(f"{here}: {word}: {unknown('key', key, known)}")
+            if value is not None and not isinstance(value, str):
+                raise ArgumentError(f"{here}: {word}: {key} is {value!r}; text is expected")
+    columns = {key: value for key, value in columns.items() if value is not None}
+    formatting = entry.get("formatting", "alpaca")
+    if formatting not in ("alpaca", "sharegpt", "openai"):
+        raise ArgumentError(f"{here}: formatting is {formatting!r}; alpaca, sharegpt or openai is expected")
+    turns: dict[str, Any] = {}
+    if formatting != "alpaca":
+        usual = {"role_tag": "role", "content_tag": "content"} if formatting == "openai" else {}
+        turns = {_FACTORY_TAGS[key]: value for key, value in (usual | tags).items() if value is not None}
+        turns["conversations_key"] = columns.pop("messages", "messages" if formatting == "openai" else "conversations")
+    elif columns.get("prompt") == "text":
+        del columns["prompt"]  # texts to learn: their column has its usual name already
+    renames = {value: _FACTORY_COLUMNS[key] for key, value in columns.items() if value != _FACTORY_COLUMNS[key]}
+    fields: dict[str, Any] = {
+        "columns": renames, "conversations": turns, "hf": entry.get("hf_hub_url"), "ms": entry.get("ms_hub_url"),
+        "subsets": (entry["subset"],) if "subset" in entry else (),
+    }  # fmt: skip
+    if "split" in entry:
+        fields["split"] = (entry["split"],)
+    if "cloud_file_name" in entry:
+        fields["path"] = entry["cloud_file_name"]
+    elif "file_name" in entry and not (fields["hf"] or fields["ms"]):
+        fields["path"] = str(Path(entry.get("folder", "")) / entry["file_name"])
+        fields["base"] = str(base)
+    if not (fields["hf"] or fields["ms"] or fields.get("path")):
+        raise ArgumentError(f"{here}: says nowhere where its data is: give file_name, hf_hub_url or ms_hub_url")
     return DatasetRow(name=name, **fields)

@@ -14,9 +14,11 @@ from typing import Any, Literal
 class Size:
     """One checkpoint of a family: its 2.x name and its hub ids (``ms`` ModelScope, ``hf`` Hugging Face).
 
+    ``size`` is the number of parameters (``"3.8b"``) where neither id nor name says it.
+    ``other_ids`` are further hub ids of the same checkpoint (an organisation that was renamed, a mirror).
     ``path`` in place of an id: a folder inside a package, as ``"package:folder"``.
-    ``template``, ``lora_targets``, ``requires``, ``tags`` override the family's where given. ``quant`` is (method, bits)
-    of a checkpoint that is quantised already; ``dtype`` the load dtype it insists on.
+    ``template``, ``lora_targets``, ``modality``, ``task`` override the family's where given; ``requires`` and ``tags`` add to
+    it. ``quant`` is (method, bits) of a checkpoint that is quantised already; ``dtype`` the load dtype it insists on.
     """
 
     name: str
@@ -30,6 +32,10 @@ class Size:
     quant: tuple[str, int] | None = None
     dtype: str | None = None
     revision: str | None = None
+    other_ids: tuple[str, ...] = ()
+    modality: tuple[str, ...] | None = None
+    task: str | None = None
+    size: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +44,15 @@ class ModelFamily:
 
     ``architectures`` are the names in ``config.json``. ``chat_templates`` are fingerprints (see ``plan.match``) of official
     chat templates that tell families of one architecture apart; ``swift.llm.catalog.registries`` flattens a family into rows.
+    ``modality`` says what the model reads (``text``, ``image``, ``video``, ``audio``), ``task`` what it is made for
+    (``causal_lm``, ``embedding``, ``reranker``, ``reward``, ``masked_lm``, ``speech_to_text``). ``language_prefixes`` are the
+    modules of the language model inside a model that reads media: ``ALL`` among the default targets means the linear layers
+    under these, never those of a vision tower or an aligner.
     """
 
     family: str
     architectures: tuple[str, ...]
-    template: str
+    template: str | None
     lora_targets: tuple[str, ...]
     sizes: tuple[Size, ...]
     loader: str = "swift.llm.model.loaders:causal_lm"
@@ -50,13 +60,17 @@ class ModelFamily:
     tags: tuple[str, ...] = ()
     trust_remote_code: bool = False
     chat_templates: tuple[str, ...] = ()
+    modality: tuple[str, ...] = ("text",)
+    task: str = "causal_lm"
+    language_prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRow:
     """One ``model_type`` in full: a family and one of its sizes, flattened. This is what ``MODEL_MAPPING`` holds.
 
-    ``template`` None: the tokenizer's own chat template. ``lora_targets`` ``("ALL",)``: every linear layer but the head.
+    ``template`` None: the tokenizer's own chat template. ``lora_targets`` ``("ALL",)``: every linear layer but the head, in a
+    model that reads media only those under ``language_prefixes``.
     """
 
     model_type: str
@@ -75,11 +89,32 @@ class ModelRow:
     dtype: str | None = None
     trust_remote_code: bool = False
     chat_templates: tuple[str, ...] = ()
+    other_ids: tuple[str, ...] = ()
+    modality: tuple[str, ...] = ("text",)
+    task: str = "causal_lm"
+    language_prefixes: tuple[str, ...] = ()
+    size: str | None = None
 
     @property
     def name(self) -> str:
         """The model type, as the key of the registry."""
         return self.model_type
+
+    @property
+    def hub_ids(self) -> tuple[str, ...]:
+        """Every id under which a hub has it."""
+        return tuple(one for one in (self.ms, self.hf, *self.other_ids) if one)
+
+    @property
+    def default_targets(self) -> tuple[str, ...]:
+        """``lora_targets`` as ``swift.tuners.targets`` reads them: ``ALL`` inside a prefix is ``<prefix>.ALL``."""
+        if not self.language_prefixes:
+            return self.lora_targets
+        return tuple(
+            target
+            for name in self.lora_targets
+            for target in (tuple(f"{prefix}.ALL" for prefix in self.language_prefixes) if name == "ALL" else (name,))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +127,12 @@ class TemplateRow:
     without a text too (it then holds the ``{date}``, say; ``{head}`` is what a tool format puts in it).
     ``user``, ``tool`` wrap a turn (``tool`` None: as ``user``); ``assistant_open`` ends where generation starts;
     ``assistant`` is the answer itself; ``assistant_close`` ends an answer and carries loss; ``between``
-    follows each close, and ``end`` (None: ``between``) follows the last one, without loss. ``stop`` are tokens or strings
-    that end generation besides the close. ``behaviours`` are names of rules in ``swift.llm.template.behaviours``, in order; ``options`` their settings.
-    ``strip`` names the roles whose text the official format trims. ``tools`` names the tool format.
+    follows each close, and ``end`` (None: ``between``) follows the last one, without loss. ``last_close`` (None:
+    ``assistant_close``) ends an answer that nothing follows, for formats that close earlier answers otherwise or not at all.
+    ``{id:7}`` in any of these is the token of that id. ``stop`` are tokens or strings that end generation besides the close. ``behaviours`` are names of rules in ``swift.llm.template.behaviours``, in order; ``options`` their settings.
+    ``strip`` names the roles whose text the official format trims. ``tools`` names the tool format. ``aliases`` are further
+    names of the same format. ``own_template``: the format is a program more than strings, so the tokenizer's own chat template
+    is used, and nothing else here counts.
     """
 
     name: str
@@ -107,6 +145,7 @@ class TemplateRow:
     assistant_open: str = ""
     assistant: str = "{content}"
     assistant_close: str = "{eos}"
+    last_close: str | None = None
     between: str = ""
     end: str | None = None
     stop: tuple[str, ...] = ()
@@ -115,7 +154,9 @@ class TemplateRow:
     behaviours: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     generation_only: bool = False
+    own_template: bool = False
     note: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +164,9 @@ class DatasetRow:
     """A registered data set. One of ``ms``, ``hf``, ``path`` is given; a path is relative to ``base`` (a folder or package).
 
     ``columns`` renames columns onto the recognised shapes; ``conversations`` are options of the turn parser;
-    ``format`` names a row format of ``swift.llm.dataset.columns`` (None: recognised by its columns).
+    ``format`` names a row format of ``swift.llm.dataset.formats``, with a prompt style behind a colon where one is meant
+    (None: recognised by its columns). ``prompt`` is a format of one's own: the columns and the texts around them, as
+    ``swift.llm.dataset.formats.custom`` reads them. ``keep_columns``: columns that no format reads travel with the row.
     """
 
     name: str
@@ -136,10 +179,12 @@ class DatasetRow:
     columns: Mapping[str, str] = field(default_factory=dict)
     conversations: Mapping[str, Any] = field(default_factory=dict)
     format: str | None = None
+    prompt: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     help: str = ""
     huge: bool = False
     fill_names: bool = False
+    keep_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,7 +71,7 @@ class ChatService:
         """The answer as it grows; leaving early frees the engine. Raises DataError, EngineError."""
         prompt = self.encode(conversation)
         request = GenerateRequest(uuid.uuid4().hex, prompt, sampling, self.template.stop_ids)
-        detokenizer = Detokenizer(self.tokenizer, (*self.template.stop_strings, *sampling.stop))
+        detokenizer = Detokenizer(self.tokenizer, (*self.template.stop_strings_for(conversation), *sampling.stop))
         num_tokens = 0
         async with aclosing(self.engine.generate(request)) as steps:  # type: ignore[type-var]
             async for step in steps:
@@ -100,7 +100,7 @@ class ChatService:
                     on_text(last.text)
         if last is None:
             raise EngineError("the engine ended without an answer.")
-        return Answer(text, self.template.parse(text), last.finish, last.num_tokens, last.num_prompt_tokens)
+        return Answer(text, self.template.parse(text, conversation.tools), last.finish, last.num_tokens, last.num_prompt_tokens)
 
     async def chat(self, conversation: Conversation, sampling: Sampling) -> Message:
         """The answer as the conversation's next message. Raises DataError, EngineError."""

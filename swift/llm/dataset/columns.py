@@ -1,54 +1,87 @@
 """Rows in the known shapes to conversations, or the reason why not. Knows no file and no tokens.
 
-A shape is recognised by column names, the first match of ``FORMATS`` in order; ``null`` columns count as absent.
+Which format reads a row is decided once for each set of columns: by the registration, or by the first format of `AUTO` that
+fits. ``null`` columns count as absent.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
 
 from swift.llm.catalog.rows import DatasetRow
 from swift.llm.core import Conversation, Dropped, Media, Message, Place
+from swift.llm.dataset.diagnosis import explain, why_not
+from swift.llm.dataset.formats import AUTO, FORMATS
+from swift.llm.dataset.formats.custom import custom_format
+from swift.llm.dataset.formats.draft import Draft, Reader, RowFormat
+from swift.llm.dataset.formats.pairs import QUESTION_LIKE
+from swift.llm.dataset.formats.untemplated import STYLES, Style, as_text, in_style
+from swift.llm.dataset.media import COLUMNS, has_inline, objects_of, with_media
 from swift.llm.dataset.source import Unusable
-from swift.llm.dataset.turns import (
-    Lost,
-    TurnOptions,
-    check_order,
-    kind,
-    parse_json,
-    parse_tools,
-    parse_turn,
-    parse_turns,
-    text_of,
-)
+from swift.llm.dataset.turns import Lost, TurnOptions, check_order, check_text, kind, parse_tools
 from swift.utils.errors import DataError
+from swift.utils.registry import unknown
 
-__all__ = ["FORMATS", "RowParser"]
+__all__ = ["READING_VERSION", "RowParser", "reading"]
 
-_MEDIA = (("image", "images", "<image>"), ("video", "videos", "<video>"), ("audio", "audios", "<audio>"))
+READING_VERSION = 2
+"""Raise this when the same row and registration begin to read otherwise: it is part of the address of cached samples."""
+
 _PLACEHOLDER = re.compile(r"\{\{\s*(name|author)\s*\}\}", re.IGNORECASE)
-_ANSWERS = frozenset({"response", "output", "answer", "completion", "chosen"})
-_SHAPES_TEXT = (
-    "query + response; instruction + output; conversations [{from, value}]; messages [{role, content}]; "
-    "conversation [{human, assistant}]; text; question + answer; prompt + completion; prompt + chosen + rejected"
+# Files whose reader gives every object all keys that occur in its column, null where they were not there.
+_TYPED = (".parquet", ".arrow", ".feather", ".orc")
+# Columns that need more than their format.
+_RARE = frozenset((*COLUMNS.values(), "tools", "functions", "objects", "label", "chat_template_kwargs"))
+_NORMAL = frozenset(
+    ("query", "query_role", "response", "history", "history_roles", "system", "rejected_response", "rejected_messages")
 )
+# How many different sets of columns are remembered: rows that all differ must not fill the memory.
+_REMEMBERED = 4096
 
 
-@dataclass(frozen=True, slots=True)
+def reading(row: DatasetRow) -> dict[str, Any]:
+    """What of a registration decides how its rows are read, for the address of cached samples."""
+    return {
+        "version": READING_VERSION,
+        "columns": dict(row.columns),
+        "conversations": dict(row.conversations),
+        "format": row.format,
+        "prompt": dict(row.prompt),
+        "fill_names": row.fill_names,
+    }
+
+
 class RowParser:
     """Parses the rows of one source. ``names`` and ``authors`` (Chinese, English) fill placeholders if its row asks for it.
 
-    ``need_answer`` false (inference) also takes rows that end with a question.
+    ``need_answer`` false (inference) also takes rows that end with a question. ``preference`` says what alignment needs
+    of each row: a ``pair`` (a chosen and a rejected answer that differ) or a ``label`` (true or false).
+    Raises DataError for a format or a prompt style that is not there.
     """
 
-    row: DatasetRow
-    names: tuple[str | None, str | None] = (None, None)
-    authors: tuple[str | None, str | None] = (None, None)
-    need_answer: bool = True
-    _known: dict[tuple[str, ...], _Format | None] = field(default_factory=dict)
+    def __init__(
+        self,
+        row: DatasetRow,
+        names: tuple[str | None, str | None] = (None, None),
+        authors: tuple[str | None, str | None] = (None, None),
+        need_answer: bool = True,
+        preference: Literal["pair", "label"] | None = None,
+    ) -> None:
+        self.row = row
+        self.names = names
+        self.authors = authors
+        self.need_answer = need_answer
+        self.preference = preference
+        self._format, self._style = _format_of(row)
+        options = {**(self._format.turns if self._format is not None else {}), **row.conversations}
+        usual = TurnOptions.of(options)
+        self._options = usual if self._style is None else replace(usual, join=self._style.join)
+        self._typed = replace(self._options, drop_nulls=True)
+        self._renames = _renames(row)
+        self._known: dict[tuple[str, ...], tuple[Reader, bool] | None] = {}
 
     def parse(self, values: Any, place: Place) -> Conversation | Dropped:
         """Return the conversation of one row, or why there is none."""
@@ -58,87 +91,160 @@ class RowParser:
             if self.row.conversations.get("error_strategy") == "raise":
                 raise DataError(f"{place}: {lost}. The set's registration says error_strategy raise.") from None
             return Dropped(str(lost), place)
+        except RecursionError:
+            return Dropped("nested too deeply", place)
+
+    def advice(self, reason: str, values: Any = None) -> str:
+        """Return what to do when every row is lost for this reason; ``values`` is one such row. Empty: nothing to say."""
+        return explain(reason, values, self.row, FORMATS)
 
     def _parse(self, values: Any, place: Place) -> Conversation:
-        if isinstance(values, Unusable):
-            raise Lost(values.reason)
-        if not isinstance(values, dict):
-            raise Lost(f"the row is {kind(values)}, expected an object")
-        if self.row.columns:
-            values = {self.row.columns.get(key, key): value for key, value in values.items()}
-        given = values if None not in values.values() else {k: v for k, v in values.items() if v is not None}
-        convert = self._recognise(given)
-        if convert is None:
+        if type(values) is not dict:
+            raise Lost(
+                values.reason if isinstance(values, Unusable) else f"the row is {kind(values)}, expected an object"
+            )
+        given: dict[str, Any] = values
+        if self._renames:
+            given = self._renamed(given)
+        if None in given.values():
+            given = {key: value for key, value in given.items() if value is not None}
+        found = self._recognise(tuple(given))
+        if found is None:
             raise Lost(self._why_not(given, values))
-        conversation = convert(given, TurnOptions.of(self.row.conversations))
-        if not conversation.plain:
-            check_order(conversation.messages, need_answer=self.need_answer)
-        messages = conversation.messages
+        read, rare = found
+        typed = place.source.endswith(_TYPED)
+        draft = read(given, self._typed if typed else self._options)
+        if draft.plain and rare and any(given.get(column) for column in COLUMNS.values()):
+            draft.plain = False  # a caption: its question is the medium
+            draft.messages.insert(0, Message("user", ""))
+        if draft.plain:
+            as_text(draft)
+        elif not draft.segments and draft.encoded is None:
+            check_order(draft.messages, need_answer=self.need_answer)
         if self.row.fill_names:
-            messages = tuple(self._filled(message, str(values.get("tag", "")), place) for message in messages)
-        messages, media = _with_media(given, messages)
-        label = given.get("label")
-        kwargs = given.get("chat_template_kwargs")
+            draft.messages = [self._filled(one, str(given.get("tag", "")), place) for one in draft.messages]
+        if self._style is not None:
+            in_style(draft, self._style)
+        rich = rare or self.row.keep_columns
+        for message in draft.messages:
+            content = message.content
+            if not content.isascii():
+                check_text(content)
+            if "</" in content and message.role != "assistant" and has_inline(content):
+                rich = True
+        if self.preference is not None:
+            self._check_preference(draft, given)
+        if rich:
+            return self._rich(draft, given, place, typed)
         return Conversation(
-            messages=messages,
-            tools=parse_tools(given["tools"]) if "tools" in given else (),
-            media=media,
-            rejected=conversation.rejected,
-            label=label if isinstance(label, bool) else None,
-            place=place,
-            system_given=conversation.system_given,
-            template_kwargs=kwargs if isinstance(kwargs, dict) else {},
+            tuple(draft.messages),
+            (),
+            (),
+            draft.rejected,
+            None,
+            place,
+            draft.system_given,
+            {},
+            draft.segments,
+            draft.encoded,
         )
 
-    def _recognise(self, values: Mapping[str, Any]) -> _Format | None:
-        columns = tuple(values)
-        if columns not in self._known:
-            self._known[columns] = self._choose(frozenset(columns))
-        return self._known[columns]
+    def _rich(self, draft: Draft, given: dict[str, Any], place: Place, typed: bool) -> Conversation:
+        messages: Sequence[Message] = draft.messages
+        media: tuple[Media, ...] = ()
+        if not draft.segments and draft.encoded is None:
+            messages, media = with_media(given, messages)
+        elif any(given.get(column) for column in COLUMNS.values()):
+            raise Lost("images, videos or audios beside a row that no template is put around")
+        images = sum(one.kind == "image" for one in media)
+        tools = given.get("tools") or (given.get("functions") if "messages" in given else None)
+        label = given.get("label")
+        kwargs = given.get("chat_template_kwargs")
+        extra = {}
+        if self.row.keep_columns:
+            extra = {key: value for key, value in given.items() if key not in _RARE and key not in _NORMAL}
+        return Conversation(
+            messages=tuple(messages),
+            tools=parse_tools(tools, drop_nulls=typed) if tools else (),
+            media=media,
+            rejected=draft.rejected,
+            label=label if isinstance(label, bool) else None,
+            place=place,
+            system_given=draft.system_given,
+            template_kwargs=kwargs if isinstance(kwargs, dict) else {},
+            segments=draft.segments,
+            encoded=draft.encoded,
+            objects=objects_of(given["objects"], messages, images) if media and given.get("objects") else (),
+            extra=extra,
+        )
 
-    def _choose(self, columns: frozenset[str]) -> _Format | None:
-        if self.row.format is not None:
-            if self.row.format not in FORMATS:
-                raise DataError(
-                    f"data set {self.row.name!r}: unknown format {self.row.format!r}; known: {', '.join(FORMATS)}"
-                )
-            return FORMATS[self.row.format].convert
-        if self.row.conversations and not self.row.columns:
-            return _turns if self.row.conversations.get("conversations_key", "conversations") in columns else None
-        for shape in FORMATS.values():
-            if any(needed <= columns for needed in shape.needs):
-                return shape.convert
-        if not self.need_answer:
-            for shape in FORMATS.values():
-                if any(needed <= columns for needed in shape.prompt_needs):
-                    return shape.convert
+    def _renamed(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Rename columns; where two get one name, the renamed one counts."""
+        renames = self._renames
+        kept = {key: value for key, value in values.items() if key not in renames}
+        for key, name in renames.items():
+            if values.get(key) is not None or (key in values and name not in kept):
+                kept[name] = values[key]
+        return kept
+
+    def _recognise(self, columns: tuple[str, ...]) -> tuple[Reader, bool] | None:
+        try:
+            return self._known[columns]
+        except KeyError:
+            pass
+        names = frozenset(columns)
+        chosen = self._choose(names)
+        found = None if chosen is None else (chosen.read, not names.isdisjoint(_RARE))
+        if len(self._known) < _REMEMBERED:
+            self._known[columns] = found
+        return found
+
+    def _choose(self, columns: frozenset[str]) -> RowFormat | None:
+        if self._format is not None:
+            key = self._options.turns_key
+            if key is not None and key in columns:
+                return self._format
+            return self._format if self._format.fits(columns, need_answer=self.need_answer) else None
+        # Columns that are renamed onto format 1 beat the options of the turn parser.
+        if self.row.conversations and not (self.row.columns and "response" in columns):
+            key = self._options.turns_key
+            if key is not None:
+                return FORMATS["conversations"] if key in columns else None
+            if not columns.isdisjoint(("conversations", "messages")):
+                return FORMATS["conversations"]
+        for asked in (False, True):
+            for one in AUTO:
+                fits = any(need <= columns for need in (one.prompt_needs if asked else one.needs))
+                if fits and one.unless.isdisjoint(columns) and not (one.name == "swift" and _loses_question(columns)):
+                    return one
+            if self.need_answer:
+                break
         return None
 
     def _why_not(self, given: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-        if len(given) < len(values) and self._recognise(values) is not None:
-            nulls = [str(name) for name in values if values[name] is None]
-            if _ANSWERS.intersection(nulls):
-                return "empty answer"
-            return f"null in column {', '.join(nulls)}"
-        found = ", ".join(sorted(map(str, given))) or "none"
-        if self.row.conversations.get("conversations_key"):
-            return f"no column {self.row.conversations['conversations_key']!r}: found {found}"
-        return f"no known columns: found {found}"
+        before = self._renamed(dict(values)) if self._renames else values
+        nulls = [str(name) for name in before if before[name] is None]
+        readable = bool(nulls) and self._choose(frozenset(before)) is not None
+        wanted = None if self._format is None else (self._format.name, self._format.needs)
+        return why_not(given, nulls if readable else [], wanted, self._options.turns_key)
 
-    def advice(self, reason: str) -> str:
-        """Return what to do when every row is lost for this reason; empty if there is nothing general to say."""
-        if reason.startswith("no known columns"):
-            return (
-                f"Known shapes: {_SHAPES_TEXT}. Rename the columns in the file, or register it with a rename: "
-                """--custom_dataset_info '{"mine": {"dataset_path": "FILE", "columns": {"YOURS": "query", "YOURS": "response"}}}' """
-                "--dataset mine"
-            )
-        if reason.startswith("unknown role"):
-            return (
-                "Known roles: system; user, human; assistant, gpt; tool, observation; function_call. Others are named in a "
-                """registration: --custom_dataset_info '{"mine": {"dataset_path": "FILE", "conversations": {"user_role": "..."}}}'"""
-            )
-        return ""
+    def _check_preference(self, draft: Draft, given: Mapping[str, Any]) -> None:
+        if self.preference == "label":
+            label = given.get("label")
+            if label is None:
+                raise Lost("no label")
+            if not isinstance(label, bool):
+                raise Lost(
+                    f"wrong type: label is {label!r}, expected true or false"
+                    + (", without quotes" * isinstance(label, str))
+                )
+            return
+        if not draft.rejected or not any(one.content.strip() or one.tool_calls for one in draft.rejected):
+            raise Lost("no rejected answer")
+        if draft.rejected[-1].role != "assistant":
+            raise Lost("the rejected side does not end with an answer")
+        if tuple(draft.messages[-len(draft.rejected) :]) == draft.rejected:
+            raise Lost("chosen and rejected are the same")
 
     def _filled(self, message: Message, tag: str, place: Place) -> Message:
         if "{{" not in message.content:
@@ -159,205 +265,32 @@ class RowParser:
         return replace(message, content=_PLACEHOLDER.sub(value, message.content))
 
 
-@dataclass(frozen=True, slots=True)
-class _Turns:
-    """What a shape gives: messages, and whether they are plain text (one assistant message, without a question)."""
-
-    messages: tuple[Message, ...]
-    rejected: tuple[Message, ...] = ()
-    system_given: bool = False
-    plain: bool = False
-
-
-_Values = Mapping[str, Any]
-_Format = Callable[[_Values, TurnOptions], _Turns]
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """``needs``: any of these sets of columns is enough; ``prompt_needs``: enough where no answer is needed."""
-
-    convert: _Format
-    needs: tuple[frozenset[str], ...]
-    prompt_needs: tuple[frozenset[str], ...] = ()
+def _format_of(row: DatasetRow) -> tuple[RowFormat | None, Style | None]:
+    """The format and the prompt style that a registration names."""
+    if row.prompt:
+        return custom_format(row.prompt), None
+    if row.format is None:
+        return None, None
+    name, colon, style = row.format.partition(":")
+    if name not in FORMATS:
+        raise DataError(f"data set {row.name!r}: {unknown('type', name, FORMATS)}. Known: {', '.join(FORMATS)}")
+    if colon and style not in STYLES:
+        raise DataError(f"data set {row.name!r}: {unknown('prompt style', style, STYLES)}. Known: {', '.join(STYLES)}")
+    return FORMATS[name], STYLES[style] if colon else None
 
 
-def _opening(values: _Values) -> list[Message]:
-    """Return the system message, if there is one that says something, and the turns of ``history``."""
-    messages = []
-    if values.get("system"):
-        messages.append(Message("system", text_of(values["system"], "system")))
-    history = values.get("history")
-    if not history:
-        return messages
-    pairs = parse_json(history, "history")
-    roles = parse_json(values["history_roles"], "history_roles") if values.get("history_roles") else None
-    if not isinstance(pairs, list):
-        raise Lost(f"history is {kind(pairs)}, expected a list of [question, answer]")
-    for i, pair in enumerate(pairs):
-        if not isinstance(pair, list) or len(pair) != 2:
-            raise Lost(f"history {i + 1} is not a pair of question and answer")
-        asked, answered = roles[i] if roles else ("user", "assistant")
-        for role, text in ((asked, pair[0]), (answered, pair[1])):
-            messages.extend(parse_turn({"role": role, "content": text}, TurnOptions(), f"history {i + 1}"))
-    return messages
+def _renames(row: DatasetRow) -> dict[str, str]:
+    renames = dict(row.columns)
+    media = row.conversations.get("media_type")
+    if media is not None:
+        renames.setdefault(str(row.conversations.get("media_key") or media), COLUMNS[media])
+    return {old: new for old, new in renames.items() if old != new}
 
 
-def _question_answer(question: str, answer: str) -> _Format:
-    def convert(values: _Values, options: TurnOptions) -> _Turns:
-        messages = _opening(values)
-        plain = False
-        if question in values:
-            text = text_of(values[question], question)
-            if question == "instruction" and values.get("input"):
-                extra = text_of(values["input"], "input")
-                text = f"{text}\n{extra}" if text else extra
-            role = values.get("query_role") or "user"
-            messages.extend(parse_turn({"role": role, "content": text}, options, question))
-        elif not messages:
-            plain = True  # an answer to nothing: pre-training text
-        if answer in values:
-            text = text_of(values[answer], answer)
-            if not text.strip():
-                raise Lost("empty text" if plain else "empty answer")
-            messages.append(Message("assistant", text))
-        rejected: tuple[Message, ...] = ()
-        if values.get("rejected_response"):
-            rejected = (Message("assistant", _last_answer(values["rejected_response"], options)),)
-        return _Turns(tuple(messages), rejected, "system" in values, plain)
-
-    return convert
-
-
-def _swift(values: _Values, options: TurnOptions) -> _Turns:
-    # `response` beside another name of the question must not become an answer to nothing.
-    for name in ("query", "instruction", "question", "prompt"):
-        if name in values:
-            return _question_answer(name, "response")(values, options)
-    return _question_answer("query", "response")(values, options)
-
-
-def _turns(values: _Values, options: TurnOptions) -> _Turns:
-    key = options.turns_key or next(name for name in ("conversations", "messages") if name in values)
-    messages = parse_turns(values[key], options, key)
-    if "system" in values:
-        if messages and messages[0].role == "system":
-            messages = messages[1:]
-        if values["system"]:
-            messages = (Message("system", text_of(values["system"], "system")), *messages)
-    rejected: tuple[Message, ...] = ()
-    if "chosen" in values and "rejected" in values:
-        messages = (*messages, *_answer(values["chosen"], options, "chosen"))
-        rejected = _answer(values["rejected"], options, "rejected")
-    elif values.get("rejected_response"):
-        rejected = (Message("assistant", _last_answer(values["rejected_response"], options)),)
-    given = "system" in values or (bool(messages) and messages[0].role == "system")
-    if messages and messages[0].role == "system" and not messages[0].content:
-        messages = messages[1:]  # an empty system text removes the template's own
-    return _Turns(messages, rejected, given)
-
-
-def _sharegpt(values: _Values, options: TurnOptions) -> _Turns:
-    messages = _opening(values)
-    pairs = parse_json(values["conversation"], "conversation")
-    if not isinstance(pairs, list):
-        raise Lost(f"conversation is {kind(pairs)}, expected a list of {{human, assistant}}")
-    for i, pair in enumerate(pairs, 1):
-        if not isinstance(pair, dict) or not {"human", "assistant"} <= pair.keys():
-            raise Lost(f"conversation {i} has not the keys human and assistant")
-        messages.append(Message("user", text_of(pair["human"], f"human {i}")))
-        messages.append(Message("assistant", text_of(pair["assistant"], f"assistant {i}")))
-    return _Turns(tuple(messages), (), "system" in values)
-
-
-def _text(values: _Values, options: TurnOptions) -> _Turns:
-    if "prompt" in values:
-        return _question_answer("prompt", "text")(values, options)
-    text = text_of(values["text"], "text")
-    if not text.strip():
-        raise Lost("empty text")
-    return _Turns((Message("assistant", text),), plain=True)
-
-
-def _prompt_completion(values: _Values, options: TurnOptions) -> _Turns:
-    if isinstance(values["prompt"], list):
-        prompt = parse_turns(values["prompt"], options, "prompt")
-        answer = _answer(values["completion"], options, "completion") if "completion" in values else ()
-        return _Turns((*prompt, *answer), (), bool(prompt) and prompt[0].role == "system")
-    return _question_answer("prompt", "completion")(values, options)
-
-
-def _preference(values: _Values, options: TurnOptions) -> _Turns:
-    """``chosen`` and ``rejected`` after a ``prompt``, or as whole conversations that begin alike."""
-    chosen = _answer(values["chosen"], options, "chosen")
-    rejected = _answer(values["rejected"], options, "rejected")
-    question = next((name for name in ("prompt", "query", "question") if name in values), None)
-    if question is not None and len(chosen) == 1:
-        prompt = values[question]
-        opening = (
-            parse_turns(prompt, options, question)
-            if isinstance(prompt, list)
-            else (*_opening(values), Message("user", text_of(prompt, question)))
-        )
-        return _Turns((*opening, *chosen), rejected, "system" in values or opening[0].role == "system")
-    shared = 0
-    while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
-        shared += 1
-    return _Turns(chosen, rejected[shared:], chosen[0].role == "system")
-
-
-def _answer(value: Any, options: TurnOptions, column: str) -> tuple[Message, ...]:
-    if isinstance(value, list):
-        return parse_turns(value, options, column)
-    if isinstance(value, dict):
-        return tuple(parse_turn(value, options, column))
-    return (Message("assistant", text_of(value, column)),)
-
-
-def _last_answer(value: Any, options: TurnOptions) -> str:
-    return _answer(value, options, "rejected_response")[-1].content
-
-
-def _sets(*columns: str) -> tuple[frozenset[str], ...]:
-    return tuple(frozenset(text.split()) for text in columns)
-
-
-FORMATS: Mapping[str, _Shape] = {
-    "swift": _Shape(_swift, _sets("response"), _sets("query")),
-    "alpaca": _Shape(_question_answer("instruction", "output"), _sets("instruction output"), _sets("instruction")),
-    "conversations": _Shape(_turns, _sets("conversations")),
-    "messages": _Shape(_turns, _sets("messages")),
-    "sharegpt": _Shape(_sharegpt, _sets("conversation")),
-    "text": _Shape(_text, _sets("text")),
-    "question-answer": _Shape(_question_answer("question", "answer"), _sets("question answer"), _sets("question")),
-    "prompt-completion": _Shape(_prompt_completion, _sets("prompt completion"), _sets("prompt")),
-    "preference": _Shape(_preference, _sets("chosen rejected")),
-}
-
-
-def _with_media(values: _Values, messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Media, ...]]:
-    """Pair the media columns with their tags in the text; missing tags are put in front of the first question."""
-    waiting: dict[str, list[Any]] = {}
-    for _name, column, tag in _MEDIA:
-        if values.get(column):
-            value = values[column]
-            waiting[tag] = list(value) if isinstance(value, list | tuple) else [value]
-    if not waiting:
-        return messages, ()
-    whole = "".join(message.content for message in messages)
-    for tag, sources in waiting.items():
-        missing = len(sources) - whole.count(tag)
-        if missing < 0:
-            raise Lost(f"{whole.count(tag)} {tag} tags for {len(sources)} media")
-        if missing:
-            i = next((i for i, message in enumerate(messages) if message.role == "user"), 0)
-            filled = replace(messages[i], content=tag * missing + messages[i].content)
-            messages = (*messages[:i], filled, *messages[i + 1 :])
-    names = {tag: name for name, _column, tag in _MEDIA}
-    media = []
-    for tag in re.findall("|".join(map(re.escape, waiting)), "".join(message.content for message in messages)):
-        source = waiting[tag].pop(0)
-        if isinstance(source, dict):
-            source = source.get("path")
-        media.append(Media(names[tag], text_of(source, f"a source of {tag}")))  # type: ignore[arg-type]
-    return messages, tuple(media)
+def _loses_question(columns: frozenset[str]) -> bool:
+    """Whether a ``response`` would be read without the question, or without a part of it, that stands in other columns."""
+    if "query" in columns or "history" in columns:
+        return False
+    if columns & {"instruction", "question", "prompt"}:
+        return bool(columns & {"context", "article", "passage", "choices"})
+    return bool(columns & QUESTION_LIKE)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from swift.llm.core import Encoded
 from swift.utils.errors import DataError
@@ -18,6 +18,9 @@ from swift.utils.log import logger
 __all__ = ["DataReport", "LedgerLine", "SourceReport", "judge", "write_ledger"]
 
 WRONG_TYPE = "wrong type"
+_MANY = 0.1
+"""The share of a source's rows from which on one reason is a problem of the source, and is explained."""
+_DETAILS = re.compile(r" \((?:column|byte|lines) .*\)$")
 _TOO_LONG = re.compile(r"[\d,]+ tokens, limit ([\d,]+)")
 
 
@@ -36,11 +39,18 @@ class LedgerLine:
     def __str__(self) -> str:
         return f"{self.source}:{self.line}: {self.reason}"
 
+    def to_json(self) -> dict[str, Any]:
+        """The fields of a line of the ledger file."""
+        return {
+            "source": self.source, "line": self.line, "action": self.action, "reason": self.reason,
+            "tokens": self.tokens, "split": self.split,
+        }  # fmt: skip
+
     @property
     def group(self) -> str:
-        """The reason without the numbers of this one row, for counting."""
+        """The reason without what is of this one row (numbers, and what stands in brackets at the end), for counting."""
         match = _TOO_LONG.match(self.reason)
-        return f"over {match[1]} tokens" if match else self.reason
+        return f"over {match[1]} tokens" if match else _DETAILS.sub("", self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +58,7 @@ class SourceReport:
     """Counts of one source: ``read`` rows, of them ``drawn`` (by ``#count``), of them ``kept`` and ``lost``.
 
     ``split_rows`` were longer than a block and became several samples. ``train_samples`` counts repeats; ``tokens`` and
-    ``trained`` are of all samples of training and validation.
+    ``trained`` are of all samples of training and validation; ``empty_turns`` counts turns without text in rows that were kept.
     """
 
     label: str
@@ -63,6 +73,7 @@ class SourceReport:
     val_samples: int
     tokens: int
     trained: int
+    empty_turns: int = 0
 
     @property
     def num_lost(self) -> int:
@@ -116,18 +127,18 @@ def write_ledger(path: Path, lines: Sequence[LedgerLine]) -> None:
     """Write one JSON line for each lost or cut row, whole or not at all; an empty file says that there is none."""
     with atomic_write(path) as file:
         for line in lines:
-            row = {
-                "source": line.source, "line": line.line, "action": line.action, "reason": line.reason,
-                "tokens": line.tokens, "split": line.split,
-            }  # fmt: skip
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(json.dumps(line.to_json(), ensure_ascii=False) + "\n")
 
 
 def judge(
     label: str, drawn: int, lines: Sequence[LedgerLine], *,
     strict: bool, check_strategy: str, max_lost_ratio: float, max_length: int | None,
+    advise: Callable[[str], str] | None = None,
 ) -> None:  # fmt: skip
-    """Raise DataError if a source lost more of its ``drawn`` rows than the run allows; warn where that is asked for."""
+    """Raise DataError if a source lost more of its ``drawn`` rows than the run allows; warn where that is asked for.
+
+    ``advise`` says what to do about a reason; a reason that many rows share is explained, whether the run goes on or not.
+    """
     lost = [line for line in lines if line.action == "lost"]
     wrong = [line for line in lost if line.reason.startswith(WRONG_TYPE)]
     if wrong and check_strategy == "error":
@@ -138,11 +149,14 @@ def judge(
         logger.warning("%s: %s of the wrong type dropped:%s", label, _rows(wrong), _examples(wrong))
     if lost and strict:
         raise DataError(
-            f"{label}: {_rows(lost)} cannot be used, and --strict is true: {_reasons(lost)}:{_examples(lost)}\n"
-            "Repair them, or leave --strict out: they are then dropped and listed in the row ledger."
+            f"{label}: {_rows(lost)} cannot be used, and --strict_data is true: {_reasons(lost)}:{_examples(lost)}\n"
+            "Repair them, or leave --strict_data out: they are then dropped and listed in the row ledger."
         )
-    if drawn and len(lost) / drawn <= max_lost_ratio and len(lost) < drawn:
-        return
+    explained = _explained(lost, drawn, advise)
+    if not lost or not drawn or (len(lost) / drawn <= max_lost_ratio and len(lost) < drawn):
+        if explained:
+            logger.warning("%s: %s", label, explained)
+        return  # none drawn: a source that is still being read
     lengths = [line.tokens for line in lost if _TOO_LONG.match(line.reason)]
     advice = "Repair these rows, or allow more with --max_lost_ratio."
     if len(lengths) == len(lost) == drawn:
@@ -158,7 +172,16 @@ def judge(
         )
     share = f"all {drawn:,} rows" if len(lost) == drawn else f"{len(lost):,} of {drawn:,} rows"
     limit = "" if len(lost) == drawn else f" (more than --max_lost_ratio {max_lost_ratio:g})"
-    raise DataError(f"{label}: {share} lost{limit}: {_reasons(lost)}:{_examples(lost)}\n{advice}")
+    raise DataError(f"{label}: {share} lost{limit}: {_reasons(lost)}:{_examples(lost)}\n{explained}{advice}")
+
+
+def _explained(lost: Sequence[LedgerLine], drawn: int, advise: Callable[[str], str] | None) -> str:
+    """The most frequent reason and what to do about it, where it took a good part of the rows; a line, or nothing."""
+    if not lost or not drawn or advise is None:
+        return ""
+    reason, count = Counter(line.reason for line in lost).most_common(1)[0]
+    advice = advise(reason) if count / drawn >= _MANY else ""
+    return f"{count:,} of {drawn:,} rows: {reason}. {advice}\n" if advice else ""
 
 
 def _rows(lines: Sequence[LedgerLine]) -> str:

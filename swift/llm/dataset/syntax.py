@@ -1,4 +1,7 @@
-"""The ``--dataset`` mini-language: ``[hub::]source[:subset/...][#count]``. Looks at the disk only to ask whether a path exists."""
+"""The ``--dataset`` mini-language: ``[hub::]source[:subset/...][#count]``. Looks at the disk only to ask whether a path exists.
+
+A source is a registered name, a hub id, a file or folder, a pattern (``data/*.jsonl``) or an address (``s3://bucket/x.jsonl``).
+"""
 
 from __future__ import annotations
 
@@ -66,6 +69,8 @@ def parse_item(text: str) -> DatasetItem:
         path = _existing(rest)
         if path is not None:
             return DatasetItem(text, rest, hub, count=count, path=path)
+    if "://" in rest:  # an address: its colon begins no subset
+        return DatasetItem(text, rest.strip(), hub, count=count)
     source, _, tail = rest.partition(":")
     subsets = tuple(part for part in (part.strip() for part in tail.split("/")) if part)
     if not source.strip():

@@ -73,8 +73,8 @@ def resolve_weights(
         problems=problems,
     )
     truncation = args.truncation_strategy
-    if truncation == "split":
-        problems.add("--truncation_strategy split: a prompt cannot be split. Use delete or truncation_left.")
+    if truncation in ("split", "truncation_right"):
+        problems.add(f"--truncation_strategy {truncation}: a prompt keeps its end, in one piece. Use delete or truncation_left.")
     template = resolve_template(
         args, facts.model, row, templates, truncation=truncation, reasons=reasons, problems=problems
     )

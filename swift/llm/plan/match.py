@@ -55,11 +55,12 @@ def match_model(
     if model_type is not None:
         return _given(config, known.find(model_type))
     if hub_id is not None:
+        wanted = hub_id.casefold()
         for row in known.values():
-            if hub_id.casefold() in {each.casefold() for each in (row.ms, row.hf, row.path) if each}:
+            if any(each.casefold() == wanted for each in (*row.hub_ids, row.path) if each):
                 return Match(row=row, why=f"hub id {hub_id}")
     architecture = _architecture(config)
-    related = [row for row in known.values() if architecture in row.architectures]
+    related = _of_architecture(known, architecture)
     if not related:
         row = derive_row(config, chat_template)
         return Match(row=row, why=f"no row knows {architecture}: {_own_format(row)}")
@@ -76,13 +77,16 @@ def match_model(
 def derive_row(config: Mapping[str, Any], chat_template: str | None, related: Iterable[ModelRow] = ()) -> ModelRow:
     """A row for a model that none knows: its own chat template, or plain text where it has none.
 
-    LoRA targets are those that all ``related`` rows (same architecture) share, else every linear layer.
+    LoRA targets are those that all ``related`` rows (same architecture) share, else every linear layer; the loader, and what
+    of a model that reads media is its language model, come from the architecture.
     """
     architecture = _architecture(config)
+    related = list(related)
     targets = {row.lora_targets for row in related}
     remote = {row.trust_remote_code for row in related}
     name = str(config.get("model_type") or architecture).lower()
-    return ModelRow(
+    like = next((row for row in related if row.modality == ("text",)), related[0] if related else None)
+    derived = ModelRow(
         model_type=name,
         family=name,
         architectures=(architecture,),
@@ -92,6 +96,15 @@ def derive_row(config: Mapping[str, Any], chat_template: str | None, related: It
         # A configuration that points at Python files beside the weights cannot be loaded by the library's own classes,
         # unless a row of this architecture says that it can.
         trust_remote_code="auto_map" in config and remote != {False},
+    )
+    if like is None:
+        return derived
+    return replace(
+        derived,
+        loader=like.loader,
+        modality=like.modality,
+        task=like.task,
+        language_prefixes=like.language_prefixes,
     )
 
 
@@ -110,10 +123,7 @@ def source_of(
         else:
             wanted = model_id_or_path.casefold()
             # Names of the two hubs are spelt alike at times, and then mean the same model.
-            row = next(
-                (one for one in known.values() if wanted in {(one.ms or "").casefold(), (one.hf or "").casefold()}),
-                None,
-            )
+            row = next((one for one in known.values() if wanted in (each.casefold() for each in one.hub_ids)), None)
             if row is None:
                 return model_id_or_path, use_hf
     if row is None:
@@ -127,6 +137,12 @@ def source_of(
             f"--model_type {row.model_type}: its row names no hub id. Give its folder with --model_id_or_path."
         )
     return found, on_hf
+
+
+def _of_architecture(known: Registry[ModelRow], architecture: str) -> list[ModelRow]:
+    """The rows of an architecture. A language model is never taken for the reranker or the embedding model made from it."""
+    rows = [row for row in known.values() if architecture in row.architectures]
+    return [row for row in rows if row.task == "causal_lm"] or rows
 
 
 def _given(config: Mapping[str, Any], row: ModelRow) -> Match:
@@ -147,10 +163,14 @@ def _without_template(config: Mapping[str, Any], architecture: str, related: Seq
 
 
 def _agree(rows: Sequence[ModelRow], why: str) -> Match:
-    """One row for all, where they mean the same; else one name for each format."""
+    """One row for all, where they mean the same; else one name for each format.
+
+    Default targets are no part of a format: where rows differ in them alone, every linear layer is the default.
+    """
     formats: dict[tuple[Any, ...], list[ModelRow]] = {}
     for row in rows:
-        formats.setdefault((row.template, row.lora_targets, row.loader, row.trust_remote_code), []).append(row)
+        key = (row.template, row.loader, row.language_prefixes, row.trust_remote_code, row.task)
+        formats.setdefault(key, []).append(row)
     if len(formats) > 1:
         names = tuple(_plainest(group).model_type for group in formats.values())
         return Match(row=None, candidates=names, why=f"{why} several: {', '.join(names)}")
@@ -164,6 +184,7 @@ def _agree(rows: Sequence[ModelRow], why: str) -> Match:
         row=replace(
             first, model_type=families[0] if len(families) == 1 else first.architectures[0].removesuffix("ForCausalLM").lower(),
             family=families[0], ms=None, hf=None, path=None, revision=None, requires=_shared(rows), tags=(), quant=None, dtype=None,
+            other_ids=(), size=None, lora_targets=first.lora_targets if len({row.lora_targets for row in rows}) == 1 else ALL,
         ),
         why=f"{why} {shown}",
     )  # fmt: skip

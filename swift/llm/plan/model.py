@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from packaging.requirements import Requirement
+
 from swift.kernels.support import VARLEN_ARCHITECTURES, supports_varlen
 from swift.llm.catalog.rows import ModelRow
 from swift.llm.plan.facts import MachineFacts, ModelFacts
@@ -115,6 +117,7 @@ def resolve_model(
     if row.trust_remote_code and not args.trust_remote_code:
         problems.add(f"{row.model_type}: its code lies beside its weights and is run only when you ask for it."
                      " Read it, then add --trust_remote_code true.")  # fmt: skip
+    _check_row(row, machine, reasons, problems)
     limit = model.max_position_embeddings
     rope = _rope_scaling(args, limit, problems)
     if rope:
@@ -139,6 +142,25 @@ def resolve_model(
         max_model_len=limit,
         num_parameters=model.num_parameters,
     )
+
+
+def _check_row(row: ModelRow, machine: MachineFacts, reasons: Reasons, problems: Problems) -> None:
+    """What the row says of the model that this version, or the installed packages, cannot do."""
+    if row.task != "causal_lm":
+        problems.add(
+            f"{row.model_type}: a model for {row.task.replace('_', ' ')}; this version works with causal language models."
+            " `swift list models --task causal_lm` shows them."
+        )
+    if row.modality != ("text",):
+        media = ", ".join(one for one in row.modality if one != "text")
+        reasons.note("model.loader", f"reads {media} too; in this version it works on text alone")
+    for text in row.requires:
+        wanted = Requirement(text)
+        installed = machine.versions.get(wanted.name)
+        if installed is not None and not wanted.specifier.contains(installed, prereleases=True):
+            problems.add(
+                f"{row.model_type}: needs {text}, and {installed} is installed. Install that version in an environment of its own."
+            )
 
 
 def _rope_scaling(args: Any, limit: int | None, problems: Problems) -> Mapping[str, Any] | None:
@@ -186,10 +208,6 @@ def resolve_template(
         else:
             max_length = limit
             reasons.note("template.max_length", f"the model has {limit} positions")
-    if args.use_loss_scale if hasattr(args, "use_loss_scale") else False:
-        problems.add(
-            "--use_loss_scale true: weights for parts of agent answers are not in this version. Leave it out; per-message weights in the data work."
-        )
     return TemplatePlan(
         template_type=name,
         system=reasons.take("template.system", "system", args.system) if args.system is not None else None,
@@ -198,6 +216,5 @@ def resolve_template(
         tools_prompt=args.tools_prompt,
         enable_thinking=args.enable_thinking,
         date=args.template_date,
-        train_on_inputs=getattr(args, "train_on_inputs", False),
         permissive_special_tokens=args.permissive_special_tokens,
     )

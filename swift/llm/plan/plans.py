@@ -12,7 +12,7 @@ from typing import Any, Literal
 from swift.trainers.config import TrainerConfig
 
 Dtype = Literal["bf16", "fp16", "fp32"]
-Truncation = Literal["delete", "truncation_left", "split"]
+Truncation = Literal["delete", "truncation_left", "truncation_right", "split", "raise"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,8 @@ class TemplatePlan:
     """How messages become tokens. ``template_type`` None: the tokenizer's own chat template is used.
 
     ``system`` None keeps the template's default, an empty string removes it. ``max_length`` None lifts the limit (tokens).
-    ``date`` (YYYY-MM-DD) is what a template that states a date writes.
+    ``date`` (YYYY-MM-DD) is what a template that states a date writes. ``last_round``: only what follows the last question
+    is trained. ``loss_scale``: weights inside an answer, a preset's name or the table as JSON text.
     """
 
     template_type: str | None
@@ -58,6 +59,7 @@ class TemplatePlan:
     enable_thinking: bool | None = None
     date: str | None = None
     train_on_inputs: bool = False
+    last_round: bool = False
     permissive_special_tokens: bool = False
     loss_scale: str | None = None
 
@@ -66,7 +68,12 @@ class TemplatePlan:
 class DataPlan:
     """Which rows are read, how they are split, mixed and packed. ``max_length`` is in tokens, None without limit.
 
+    ``lazy``: rows are encoded when they are used, not beforehand.
     ``names`` and ``authors`` are (Chinese, English) values of the self-cognition placeholders.
+    ``streaming``: rows are read while training goes on, ``stream_buffer`` of them at a time, after ``stream_val`` rows that
+    validate. ``mix_strategy`` (None: one after the other; those of a stream take turns) and ``weights`` (one for each item
+    of ``dataset``; empty: equal) say how sources become one. ``shard`` (i, n), i from 0, keeps the rows whose number leaves i
+    when divided by n.
     """
 
     dataset: tuple[str, ...]
@@ -76,6 +83,7 @@ class DataPlan:
     shuffle: bool = True
     max_length: int | None = None
     split_long: bool = False
+    lazy: bool = False
     packing: bool = False
     padding_free: bool = True
     group_by_length: bool = False
@@ -88,6 +96,12 @@ class DataPlan:
     use_hf: bool = False
     names: tuple[str | None, str | None] = (None, None)
     authors: tuple[str | None, str | None] = (None, None)
+    streaming: bool = False
+    stream_buffer: int = 16384
+    stream_val: int = 0
+    mix_strategy: str | None = None
+    weights: tuple[float, ...] = ()
+    shard: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from swift.llm.plan.data import resolve_data
 from swift.llm.plan.facts import MachineFacts, ModelFacts
 from swift.llm.plan.memory import checkpoint_bytes, estimate, human
 from swift.llm.plan.model import resolve_attention, resolve_dtype, resolve_model, resolve_template
-from swift.llm.plan.plans import GeneratePlan, ModelPlan, TrainPlan, TunerPlan
+from swift.llm.plan.plans import DataPlan, GeneratePlan, ModelPlan, TemplatePlan, TrainPlan, TunerPlan
 from swift.llm.plan.problems import Problems, Reasons
 from swift.trainers.config import TOKENS_PER_CHUNK, TrainerConfig
 
@@ -66,8 +66,6 @@ EFFECT_ONLY_WITH: Mapping[str, str] = {
     "hub_model_id": "--push_to_hub true",
     "hub_private_repo": "--push_to_hub true",
     "hub_strategy": "--push_to_hub true",
-    "loss_scale_config_path": "--use_loss_scale true",
-    "streaming_buffer_size": "--streaming true",
     "train_dataset_mix_ds": "--train_dataset_mix_ratio",
     "vit_use_gc": "a multimodal model",
 }
@@ -81,13 +79,16 @@ SAMPLING = ("do_sample", "temperature", "top_k", "top_p", "repetition_penalty", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainFacts:
-    """What the resolver needs to know of the world. ``run_dir`` is the folder of this run, chosen from what exists."""
+    """What the resolver needs to know of the world. ``run_dir`` is the folder of this run, chosen from what exists;
+    ``loss_scale`` what the file of loss weights says.
+    """
 
     machine: MachineFacts
     model: ModelFacts
     run_dir: str
     run_dir_reason: str
     resume_from: str | None = None
+    loss_scale: str | None = None
 
 
 def resolve_train(
@@ -108,11 +109,9 @@ def resolve_train(
     refuse_what_is_missing(args, sources, problems)
     tuner = _resolve_tuner(args, row, tuners, reasons, problems)
     compute = resolve_dtype(args, facts.model, facts.machine, row, reasons, problems)
-    template = resolve_template(args, facts.model, row, templates, truncation="split" if command == "pt" else args.truncation_strategy,
-                                reasons=reasons, problems=problems)  # fmt: skip
-    if command == "pt" and args.template_type == "AUTO":
-        template = _plain_text(template, reasons)
-    data = resolve_data(args, command=command, max_length=template.max_length, reasons=reasons, problems=problems)
+    template, data = resolve_samples(
+        command, args, facts.model, row, templates, facts.loss_scale, reasons=reasons, problems=problems
+    )
     attention = resolve_attention(
         args, facts.model, facts.machine, flat=data.padding_free, reasons=reasons, problems=problems
     )
@@ -163,6 +162,33 @@ def resolve_train(
     )
 
 
+def resolve_samples(
+    command: str,
+    args: Any,
+    model: ModelFacts,
+    row: ModelRow,
+    templates: Mapping[str, Any],
+    loss_scale: str | None,
+    *,
+    reasons: Reasons,
+    problems: Problems,
+) -> tuple[TemplatePlan, DataPlan]:
+    """All that decides about the samples: the same for training and for preparing them ahead."""
+    truncation = args.truncation_strategy
+    if command == "pt" and "truncation_strategy" not in reasons.sources:
+        truncation = "split"
+        reasons.note("template.truncation", "plain text is split into blocks, nothing is lost")
+    else:
+        reasons.take("template.truncation", "truncation_strategy", truncation)
+    template = resolve_template(
+        args, model, row, templates, truncation=truncation, reasons=reasons, problems=problems
+    )
+    if command == "pt" and args.template_type == "AUTO":
+        template = _plain_text(template, reasons)
+    template = _resolve_loss(args, command, template, loss_scale, reasons, problems)
+    return template, resolve_data(args, template=template, reasons=reasons, problems=problems)
+
+
 def refuse_what_is_missing(args: Any, sources: Mapping[str, str], problems: Problems) -> None:
     """Every argument that was given but would have no effect is named, with what to do."""
     sources = {name: where for name, where in sources.items() if not where.startswith("checkpoint")}
@@ -184,6 +210,8 @@ def refuse_what_is_missing(args: Any, sources: Mapping[str, str], problems: Prob
     for name, needed in EFFECT_ONLY_WITH.items():
         if name in sources:
             problems.add(f"--{name}: has an effect only with {needed}, which is not in this version. Leave it out.")
+    if "loss_scale_config_path" in sources and not args.use_loss_scale:
+        problems.add("--loss_scale_config_path: has an effect only with --use_loss_scale true. Leave it out, or add that.")
     if not args.predict_with_generate:
         for name in SAMPLING:
             if name in sources:
@@ -229,7 +257,7 @@ def _resolve_tuner(
         reasons.take("tuner.target_regex", "target_regex", args.target_regex)
     elif set(targets) & {"DEFAULT", "AUTO"}:
         rest = tuple(item for item in targets if item not in ("DEFAULT", "AUTO"))
-        targets = tuple(row.lora_targets) + rest
+        targets = row.default_targets + rest
         reasons.note(
             "tuner.target_modules",
             f"{given.get('target_modules', 'default')}: DEFAULT is what row {row.model_type} names",
@@ -246,6 +274,28 @@ def _resolve_tuner(
         target_regex=args.target_regex,
         modules_to_save=tuple(args.modules_to_save),
         options=options,
+    )
+
+
+def _resolve_loss(
+    args: Any, command: str, template: Any, loss_scale: str | None, reasons: Reasons, problems: Problems
+) -> Any:
+    """Which turns are trained, and with what weights inside them."""
+    base, weights = args.loss_scale_base, args.loss_scale_config_path
+    if args.train_on_inputs and base == "last_round":
+        problems.add("--train_on_inputs true, --loss_scale_base last_round: one trains everything, one the end only.")
+    for name, given in (("use_loss_scale", args.use_loss_scale), ("loss_scale_base", base == "last_round")):
+        if command == "pt" and given:
+            problems.add(f"--{name}: plain text has no questions and no agent's answers. Leave it out.")
+    if base != "default":
+        reasons.note("template.loss_scale_base", reasons.sources.get("loss_scale_base", "default"))
+    if loss_scale is not None:
+        reasons.take("template.loss_scale", "loss_scale_config_path", weights)
+    return replace(
+        template,
+        train_on_inputs=args.train_on_inputs or base == "all",
+        last_round=base == "last_round",
+        loss_scale=loss_scale,
     )
 
 
@@ -371,10 +421,11 @@ def _check_counts(args: Any, reasons: Reasons, problems: Problems) -> None:
 def _resolve_evaluation(args: Any, data: Any, reasons: Reasons, problems: Problems) -> str:
     """When to evaluate: as asked for, or never where there is nothing to evaluate on."""
     strategy: str = args.evaluation_strategy
-    if not data.val_dataset and data.test_ratio == 0:
+    if not data.val_dataset and data.test_ratio == 0 and not data.stream_val:
         if "evaluation_strategy" in reasons.sources and strategy != "no":
+            how = "--streaming_val_size" if data.streaming else "--dataset_test_ratio"
             problems.add(
-                f"--evaluation_strategy {strategy}: there is no validation data. Give --val_dataset or --dataset_test_ratio."
+                f"--evaluation_strategy {strategy}: there is no validation data. Give --val_dataset or {how}."
             )
         strategy = "no"
         reasons.note("trainer.evaluation_strategy", "no validation data (dataset_test_ratio is 0 and no val_dataset)")

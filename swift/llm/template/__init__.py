@@ -20,7 +20,8 @@ def open_template(template_type: str | None, tokenizer: TextTokenizer, plan: Tem
         TEMPLATE_MAPPING,  # late: reading all rows is not needed for an own template
     )
 
-    return Template(TEMPLATE_MAPPING.find(template_type), tokenizer, plan)
+    row = TEMPLATE_MAPPING.find(template_type)
+    return Template(None if row.own_template else row, tokenizer, plan)
 
 
 def get_template(

@@ -4,12 +4,14 @@ Control tokens of the template become ids directly; the plain text between two o
 where the loss mask changes and where generation would start. Parts are joined and encoded together, as the upstream
 tokenizer does, as long as the ids of the left side are a prefix of the ids of the whole; where they are not (a token would
 cross the border), the right side is encoded apart. Every decision looks only at what stands to its left and at the part in
-question, so the ids of a prompt are always a prefix of the ids of the sample that goes on from it.
+question, so the ids of a prompt are always a prefix of the ids of the sample that goes on from it. A change of weight
+alone cuts nothing: each token takes the weight of the place where its text begins, so weights change no ids.
 """
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -21,7 +23,11 @@ import numpy.typing as npt
 from swift.llm.template.render import CUT, PLAIN, Atom
 from swift.llm.tokenizer import TextTokenizer
 
-Part: TypeAlias = tuple[str, bool, float]
+# Weights inside one part: where each ends (characters of the part), and the weight up to there.
+Spans: TypeAlias = tuple[tuple[int, float], ...]
+Part: TypeAlias = tuple[str, bool, float | Spans]
+# The ids of a part, the text that was encoded in front of it to get them, and whether that text went on from other text.
+Piece: TypeAlias = tuple[list[int], str, bool]
 Control: TypeAlias = tuple[int, bool, float]
 Run: TypeAlias = tuple[list[Part], bool]
 
@@ -82,12 +88,9 @@ class Encoder:
     def look_up(self, anew: list[str], on: list[str]) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
         """Encode the texts; the tokenizer's threads work without the interpreter's lock."""
         tokenizer = self._tokenizer
-        first = tokenizer.backend.encode_batch_fast(anew, add_special_tokens=False) if anew else []
-        rest = tokenizer.continuing.encode_batch_fast(on, add_special_tokens=False) if on else []
-        return (
-            {text: encoding.ids for text, encoding in zip(anew, first, strict=True)},
-            {text: encoding.ids for text, encoding in zip(on, rest, strict=True)},
-        )
+        first = tokenizer.bulk.encode(anew) if anew else []
+        rest = tokenizer.bulk_continuing.encode(on) if on else []
+        return dict(zip(anew, first, strict=True)), dict(zip(on, rest, strict=True))
 
     def assemble(
         self, planned: list[list[Control | Run]], found: tuple[dict[str, list[int]], dict[str, list[int]]]
@@ -111,23 +114,28 @@ class Encoder:
                 parts, goes_on = item
                 table = on if goes_on else anew
                 if len(parts) == 1:
-                    text, trained, weight = parts[0]
-                    piece = table[text]
-                    ids += piece
-                    lengths.append(len(piece))
-                    flags.append(trained)
-                    weights.append(weight)
-                    continue
-                for piece, (_, trained, weight) in zip(self._join(parts, table), parts, strict=True):
-                    ids += piece
-                    lengths.append(len(piece))
-                    flags.append(trained)
-                    weights.append(weight)
+                    pieces: Sequence[Piece] = ((table[parts[0][0]], "", goes_on),)
+                else:
+                    pieces = self._join(parts, table, goes_on)
+                for piece, (text, trained, scale) in zip(pieces, parts, strict=True):
+                    count = len(piece[0])
+                    ids += piece[0]
+                    if isinstance(scale, tuple):
+                        lengths += [1] * count
+                        flags += [trained] * count
+                        weights += self._spread(piece, text, scale)
+                    else:
+                        lengths.append(count)
+                        flags.append(trained)
+                        weights.append(scale)
             starts.append(len(ids))
         trained_array = np.repeat(np.array(flags, dtype=np.bool_), lengths)
         begins = np.array(starts[:-1], dtype=np.int64)
         trained_array[begins[begins < len(ids)]] = False
-        scales = None if set(weights) <= {1.0} else np.repeat(np.array(weights, dtype=np.float32), lengths)
+        scales = None
+        if not set(weights) <= {1.0}:
+            scales = np.repeat(np.array(weights, dtype=np.float32), lengths)
+            trained_array &= scales != 0  # no part of the loss, and not counted in its mean
         return Tokens(np.frombuffer(array("i", ids), dtype=np.int32), trained_array, scales, starts)
 
     def _items(self, atoms: Sequence[Atom]) -> list[Control | Run]:
@@ -144,10 +152,14 @@ class Encoder:
                     items.append((parts, first_only and bool(items)))
                 else:
                     before, was_trained, was_weight = parts[-1]
-                    if border or was_trained is not trained or was_weight != weight:
+                    if border or was_trained is not trained:
                         parts.append((text, trained, weight))
+                    elif was_weight == weight or not trained:
+                        parts[-1] = (before + text, trained, was_weight)
                     else:
-                        parts[-1] = (before + text, trained, weight)
+                        length = len(before)
+                        spans = was_weight if isinstance(was_weight, tuple) else ((length, was_weight),)
+                        parts[-1] = (before + text, trained, (*spans, (length + len(text), weight)))
                 border = False
             elif id_ == CUT[1]:
                 border = True
@@ -182,24 +194,42 @@ class Encoder:
             out.append(atom)
         return out
 
-    def _join(self, parts: list[Part], table: dict[str, list[int]]) -> list[list[int]]:
+    def _join(self, parts: list[Part], table: dict[str, list[int]], goes_on: bool) -> list[Piece]:
         """The ids of each part. `table` holds those of the joined beginnings of the run."""
-        out: list[list[int]] = []
         joined = parts[0][0]
-        before = table[joined]
-        out.append(before)
+        ids = table[joined]
+        out: list[Piece] = [(ids, "", goes_on)]
         for number in range(1, len(parts)):
+            before, known = joined, ids
             joined += parts[number][0]
-            ids = table[joined] if number <= _JOINED else None
-            if ids is None or ids[: len(before)] != before:
+            found = table[joined] if number <= _JOINED else None
+            if found is None or found[: len(known)] != known:
                 return out + self._apart(parts[number:])
-            out.append(ids[len(before) :])
-            before = ids
+            ids = found
+            out.append((ids[len(known) :], before, goes_on))
         return out
 
-    def _apart(self, parts: list[Part]) -> list[list[int]]:
+    def _apart(self, parts: list[Part]) -> list[Piece]:
         """Encode parts that follow a border which no token may cross: they go on, so no space mark is put before them."""
         backend = self._tokenizer.continuing
         joins = list(accumulate(part[0] for part in parts[: _JOINED + 1]))
         encoded = backend.encode_batch_fast(joins, add_special_tokens=False)
-        return self._join(parts, {text: encoding.ids for text, encoding in zip(joins, encoded, strict=True)})
+        return self._join(parts, {text: encoding.ids for text, encoding in zip(joins, encoded, strict=True)}, True)
+
+    def _spread(self, piece: Piece, text: str, spans: Spans) -> list[float]:
+        """The weight of each token of a part that has several: that of its first character that is no white space."""
+        ids, before, goes_on = piece
+        if not ids:
+            return []
+        backend = self._tokenizer.continuing if goes_on else self._tokenizer.backend
+        joined = before + text
+        offsets = backend.encode(joined, add_special_tokens=False).offsets[-len(ids) :]
+        ends = [len(before) + end for end, _ in spans]
+        places = [start + _leading_space(joined[start:end]) for start, end in offsets]
+        return [spans[min(bisect_right(ends, place), len(spans) - 1)][1] for place in places]
+
+
+def _leading_space(text: str) -> int:
+    """How many characters of white space stand in front; 0 where there is nothing else."""
+    bare = text.lstrip()
+    return len(text) - len(bare) if bare else 0

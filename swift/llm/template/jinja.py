@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import jinja2
 from jinja2 import nodes
@@ -11,6 +11,8 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+E = TypeVar("E", bound=jinja2.Environment)
 
 
 class GenerationTag(Extension):
@@ -27,7 +29,7 @@ class GenerationTag(Extension):
 
     def _marked(self, context: Context, caller: Any) -> str:
         begin, end = context["swift_marks"]
-        return f"{begin}{caller()}{end}"
+        return str(begin + caller() + end)
 
 
 def raise_exception(message: str) -> NoReturn:
@@ -46,9 +48,18 @@ def tojson(
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
-def environment() -> jinja2.Environment:
-    """Return an environment as transformers' `apply_chat_template` uses it."""
-    made = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[GenerationTag, loopcontrols])
+class ChatEnvironment(ImmutableSandboxedEnvironment):
+    """The environment of transformers' `apply_chat_template`."""
+
+
+def prepared(kind: type[E]) -> E:
+    """Make an environment with the tags, filters and functions that chat templates use."""
+    made = kind(trim_blocks=True, lstrip_blocks=True, extensions=[GenerationTag, loopcontrols])
     made.filters["tojson"] = tojson
     made.globals["raise_exception"] = raise_exception
     return made
+
+
+def environment() -> jinja2.Environment:
+    """Return an environment as transformers' `apply_chat_template` uses it."""
+    return prepared(ChatEnvironment)

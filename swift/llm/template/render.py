@@ -6,18 +6,20 @@ Knows no file and no tensor; of the tokenizer only which texts are control token
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date as Date
+from functools import partial
+from itertools import accumulate
 from typing import Final, TypeAlias
 
 from swift.llm.catalog.rows import TemplateRow
 from swift.llm.core import Conversation, Message
 from swift.llm.plan.plans import TemplatePlan
 from swift.llm.template.behaviours import BEHAVIOURS, THINKING, split_reasoning
-from swift.llm.template.draft import Draft, Turn
+from swift.llm.template.draft import Draft, Turn, day_text
 from swift.llm.template.tools import TOOL_FORMATS, Fragment, RefusedError, ToolFormat
-from swift.llm.template.tools.mistral import with_ids
 from swift.llm.tokenizer import TextTokenizer
+from swift.utils.errors import ModelError
 
 # (text, id of a control token or PLAIN, trained, weight): what `Segment` says, in a tuple, since there are many.
 Atom: TypeAlias = tuple[str, int, bool, float]
@@ -25,16 +27,19 @@ PLAIN: Final = -1
 CUT: Final[Atom] = ("", -2, False, 1.0)
 # A date is part of the prompt: where none is given it is the one that the official Llama 3.x templates fall back to.
 DEFAULT_DATE: Final = Date(2024, 7, 26)
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_FIELD = re.compile(r"\{(content|bos|auto_bos|eos|date|head)\}")
+_LONG_MONTHS: Final = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+_FIELD = re.compile(r"\{(content|bos|auto_bos|eos|date|iso_date|long_date|head|id:\d+)\}")
+_ID = re.compile(r"\{id:(\d+)\}")
 
 Weigher: TypeAlias = Callable[[str, str], list[tuple[str, float]]]
 
 
 def written_date(date: str | None) -> str:
     """Write YYYY-MM-DD as "26 Jul 2024", whatever the locale."""
-    day = DEFAULT_DATE if date is None else Date.fromisoformat(date)
-    return f"{day.day:02d} {_MONTHS[day.month - 1]} {day.year}"
+    return day_text(DEFAULT_DATE if date is None else Date.fromisoformat(date))
 
 
 class RowRenderer:
@@ -49,8 +54,11 @@ class RowRenderer:
         self.tokenizer = tokenizer.guard(_markers(row, tokenizer))
         self.tool_format = _tool_format(row, plan)
         self._control = _splitter(self.tokenizer)
+        self._date = DEFAULT_DATE if plan.date is None else Date.fromisoformat(plan.date)
+        self._default = None if row.default_system is None else self._fill(row.default_system)
         self._all = plan.train_on_inputs
-        self._thinking = any(name in THINKING for name in row.behaviours)
+        split = next((THINKING[name] for name in row.behaviours if name in THINKING), None)
+        self._split = partial(split_reasoning, options=row.options) if split is split_reasoning else split
         self._rules = [BEHAVIOURS[name] for name in row.behaviours]
         self._compiled: dict[tuple[str, bool], list[Atom]] = {}
         self._systems: dict[str, tuple[list[Atom], list[Atom]]] = {}
@@ -59,7 +67,12 @@ class RowRenderer:
         self._tool = self._wrap(row.tool or row.user)
         self._open = self._atoms(self._fill(row.assistant_open), self._all)
         self._answer = {trained: self._wrap(row.assistant, trained) for trained in (False, True)}
-        self._close = {trained: self._atoms(self._fill(row.assistant_close), trained) for trained in (False, True)}
+        last = row.assistant_close if row.last_close is None else row.last_close
+        self._close = {
+            (is_last, trained): self._atoms(self._fill(close), trained)
+            for is_last, close in ((False, row.assistant_close), (True, last))
+            for trained in (False, True)
+        }
         self._between = self._atoms(self._fill(row.between), self._all)
         self._end = self._between if row.end is None else self._atoms(self._fill(row.end), self._all)
 
@@ -71,6 +84,8 @@ class RowRenderer:
         draft = self._draft(conversation, generate)
         for rule in self._rules:
             rule(draft)
+        if draft.told is not None:
+            raise RefusedError("no rule of the template puts these tools in their place")
         out = list(self._prefix)
         self._system(draft, out)
         last = len(draft.turns) - 1
@@ -84,42 +99,61 @@ class RowRenderer:
                 question = turn.message.content
                 self._asking_turn(turn, out)
         if draft.generate:
-            out += self._open
+            if draft.before:
+                self._fragments(draft.before, self._all, 1.0, out)
+            out += self._open if draft.open is None else self._atoms(draft.open, self._all)
             if draft.opened:
                 self._fragments([(draft.opened, True)], self._all, 1.0, out)
             out.append(CUT)
         return out
 
-    def close_text(self) -> str:
-        """What ends an answer."""
-        return self._fill(self.row.assistant_close)
+    def close_texts(self) -> list[str]:
+        """What ends an answer, the last one and an earlier one."""
+        row = self.row
+        return [self._fill(text) for text in (row.last_close, row.assistant_close) if text]
 
     def close_tokens(self) -> list[int]:
         """The control tokens in what ends an answer."""
-        return [id_ for _, id_, _, _ in self._close[True] if id_ != PLAIN]
+        return [id_ for last in (True, False) for _, id_, _, _ in self._close[last, True] if id_ != PLAIN]
 
     def _draft(self, conversation: Conversation, generate: bool) -> Draft:
         messages: Sequence[Message] = conversation.messages
         if not messages:
             raise RefusedError("no messages")
-        system: str | None = self.row.default_system if self.plan.system is None else self.plan.system
+        system: str | None = self._default if self.plan.system is None else self.plan.system
+        default = self.plan.system is None
+        is_block = False
+        if generate and len(messages) > 1 and _is_nothing(messages[-1]):
+            messages = messages[:-1]
         if messages[0].role == "system":
-            system = messages[0].content
+            # What an empty system message stands for: in some formats an empty block, in some the default, mostly nothing.
+            empty = self.row.options.get("empty_system", "nothing")
+            if messages[0].content or empty != "default":
+                system = messages[0].content
+                default = False
             messages = messages[1:]
+            is_block = system == "" and empty == "block"
         elif conversation.system_given:
             system = None
+            default = False
+        if system is not None and "system" in self.row.strip:
+            system = system.strip()
         fmt = self.tool_format
-        if fmt is not None and fmt.ids and (conversation.tools or any(m.role == "tool" for m in messages)):
-            messages = with_ids(messages)
+        if fmt is not None and fmt.ids is not None and (
+            conversation.tools or any(m.role == "tool" or m.tool_calls for m in messages)
+        ):
+            messages = fmt.ids(messages)
         thinking = conversation.template_kwargs.get("enable_thinking", self.plan.enable_thinking)
         draft = Draft(
-            [(system, False)] if system else None,
+            [(system or "", False)] if system or is_block else None,
             self._turns(messages),
             conversation,
             generate and not (messages and messages[-1].role == "assistant"),
             thinking,
             self.row.options,
             self.row.system,
+            self._date,
+            default,
         )
         if conversation.tools:
             self._tell_tools(draft)
@@ -137,7 +171,7 @@ class RowRenderer:
             if results:
                 self._results(results, turns)
                 results = []
-            if role == "assistant" and (message.tool_calls or message.reasoning is not None or self._thinking):
+            if role == "assistant" and (message.tool_calls or message.reasoning is not None or self._split is not None):
                 turns.append(self._assistant(message))
             else:
                 content = message.content.strip() if role in strip else message.content
@@ -148,8 +182,8 @@ class RowRenderer:
 
     def _assistant(self, message: Message) -> Turn:
         content, reasoning = message.content, ""
-        if self._thinking:
-            reasoning, content = split_reasoning(message)
+        if self._split is not None:
+            reasoning, content = self._split(message)
         elif message.reasoning is not None:  # a format that knows no reasoning: kept as text rather than lost
             content = f"<think>\n{message.reasoning.strip()}\n</think>\n\n{content}"
         if "assistant" in self.row.strip:
@@ -175,7 +209,24 @@ class RowRenderer:
         fmt = self._need_format()
         told = fmt.describe(draft.conversation.tools)
         if fmt.place == "system":
-            draft.system = [*draft.system, ("\n\n", True), *told] if draft.system else told
+            system = draft.system or ([(fmt.alone, True)] if fmt.alone else None)
+            draft.system = [*system, (fmt.join, True), *told] if system else told
+            return
+        if fmt.place == "before_system":
+            draft.system = [*told, (fmt.join, True), *draft.system] if draft.system else told
+            return
+        if fmt.place == "own":
+            draft.told = told
+            return
+        if fmt.place == "first_block":
+            if draft.system is not None:
+                draft.turns.insert(0, Turn("system", draft.system, Message("system", "")))
+            draft.system = told
+            return
+        if fmt.place == "after_system":
+            if not draft.turns:
+                raise RefusedError("tools, and no turn behind them")
+            draft.turns[0].before = told
             return
         users = [turn for turn in draft.turns if turn.role == "user"]
         if not users:
@@ -183,7 +234,10 @@ class RowRenderer:
         if fmt.place == "first_user":
             users[0].parts = [*told, *users[0].parts]
         else:
-            users[-1].before = told
+            # The official templates compare messages, so a question that was asked before, word for word, has the tools, too.
+            for turn in users:
+                if turn.message == users[-1].message:
+                    turn.before = told
 
     def _system(self, draft: Draft, out: list[Atom]) -> None:
         row = self.row
@@ -196,12 +250,13 @@ class RowRenderer:
             self._systems[head] = self._wrap(row.system.replace("{head}", head))
         before, after = self._systems[head]
         out += before
-        for text, markup in draft.system or ():
-            self._fragments([(text.strip() if "system" in row.strip else text, markup)], self._all, 1.0, out)
+        self._fragments(draft.system or (), self._all, 1.0, out)
         out += after
 
     def _asking_turn(self, turn: Turn, out: list[Atom]) -> None:
-        if turn.role == "system":
+        if turn.wrap is not None:
+            before, after = self._wrap(turn.wrap)
+        elif turn.role == "system":
             if self.row.system is None or self.row.system_always:
                 raise RefusedError("a system text after the first message")
             before, after = self._wrap(self.row.system)
@@ -218,7 +273,7 @@ class RowRenderer:
         message = turn.message
         trained = message.train is not False
         weight = 1.0 if message.weight is None else message.weight
-        out += self._open
+        out += self._open if turn.open is None else self._atoms(turn.open, self._all)
         if turn.opened:
             self._fragments([(turn.opened, True)], self._all, 1.0, out)
         out.append(CUT)
@@ -230,13 +285,15 @@ class RowRenderer:
                 self._fragments(turn.parts, trained, weight, out)
             return
         out += _weighted(before, weight)
-        if self.weigh is not None and trained and not bare:
-            for text, scale in self.weigh(question, turn.text()):
-                self._fragments([(text, False)], trained, weight * scale, out)
+        if self.weigh is not None and trained:
+            answer: list[Atom] = []
+            self._fragments(turn.parts, trained, 1.0, answer)
+            out += scaled(answer, self.weigh(question, turn.text()), weight)
         else:
             self._fragments(turn.parts, trained, weight, out)
         out += _weighted(after, weight)
-        out += _weighted(self._close[trained], weight)
+        close = self._close[last, trained] if turn.close is None else self._atoms(self._fill(turn.close), trained)
+        out += _weighted(close, weight)
         out += self._end if last else self._between
 
     def _fragments(self, parts: Sequence[Fragment], trained: bool, weight: float, out: list[Atom]) -> None:
@@ -271,9 +328,43 @@ class RowRenderer:
             "auto_bos": (tokenizer.bos_token or "") if tokenizer.starts_with_bos else "",
             "eos": tokenizer.eos_token or "",
             "date": written_date(self.plan.date),
+            "iso_date": self._date.isoformat(),
+            "long_date": f"{_LONG_MONTHS[self._date.month - 1]} {self._date.day:02d}, {self._date.year}",
             "head": "",
         }
+        values.update({f"id:{number}": _token_of(tokenizer, int(number), self.row) for number in _ID.findall(text)})
         return _FIELD.sub(lambda match: values[match[1]], text)
+
+
+def scaled(atoms: Sequence[Atom], weights: Sequence[tuple[str, float]], factor: float) -> Iterator[Atom]:
+    """Lay the weights of a text over its atoms: the same text, cut at other places. A control token is never cut."""
+    place = 0
+    ends = list(accumulate(len(text) for text, _ in weights))
+    number = 0
+    for text, id_, trained, _ in atoms:
+        end = place + len(text)
+        while place < end:
+            while ends[number] <= place:
+                number += 1
+            stop = end if id_ != PLAIN else min(end, ends[number])
+            yield text[len(text) - (end - place) : len(text) - (end - stop)], id_, trained, weights[number][1] * factor
+            place = stop
+
+
+def _token_of(tokenizer: TextTokenizer, number: int, row: TemplateRow) -> str:
+    """The text of the token that a row names by its id."""
+    text = tokenizer.backend.id_to_token(number)
+    if text is None:
+        raise ModelError(
+            f"The template {row.name!r} writes the token {number}; this tokenizer has {tokenizer.vocab_size:,}. "
+            "It belongs to another model: choose another --template_type."
+        )
+    return text
+
+
+def _is_nothing(message: Message) -> bool:
+    """An empty answer: where one is to be generated, it is as if it were not there."""
+    return message.role == "assistant" and not (message.content or message.reasoning or message.tool_calls)
 
 
 def _weighted(atoms: list[Atom], weight: float) -> list[Atom]:
@@ -299,12 +390,14 @@ def _markers(row: TemplateRow, tokenizer: TextTokenizer) -> list[str]:
             row.tool,
             row.assistant_open,
             row.assistant_close,
+            row.last_close,
             row.between,
             row.end,
         )
         if text
     )
-    return [token for token in tokenizer.added_tokens if len(token) > 2 and token in own]
+    by_id = [_token_of(tokenizer, int(number), row) for number in _ID.findall(own)]
+    return [*by_id, *(token for token in tokenizer.added_tokens if len(token) > 2 and token in own)]
 
 
 def _splitter(tokenizer: TextTokenizer) -> re.Pattern[str] | None:

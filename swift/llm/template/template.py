@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any
 
 from swift.llm.catalog.rows import TemplateRow
 from swift.llm.core import Conversation, Dropped, Encoded, Message, Segment
+from swift.llm.plan.loss_scale import read_loss_scale
 from swift.llm.plan.plans import TemplatePlan
-from swift.llm.template.behaviours import THINKING, split_reasoning
+from swift.llm.template.behaviours import THINKING, tags
 from swift.llm.template.chat_template import ChatTemplate
 from swift.llm.template.encode import Encoder, Tokens
 from swift.llm.template.render import CUT, PLAIN, Atom, RowRenderer
 from swift.llm.template.tools import TOOL_FORMATS, RefusedError
-from swift.llm.template.weights import load_weights
+from swift.llm.template.weights import last_round, load_weights
+from swift.llm.template.written import WrittenRows, is_written
 from swift.llm.tokenizer import TextTokenizer
 from swift.utils.errors import DataError, ModelError
 
 # Rows in one call of the tokenizer; of more rows, its threads work on one chunk while Python cuts the next.
 CHUNK = 1024
 # Raise this when the same row, tokenizer and arguments begin to give other ids: it is part of the cache key.
-VERSION = 1
+VERSION = 2
 
 
 class Template:
@@ -46,9 +48,12 @@ class Template:
                 "for a base model 'default-generation' continues plain text."
             )
         else:
-            self._renderer = ChatTemplate(tokenizer.chat_template, tokenizer, plan)
+            self._renderer = ChatTemplate(
+                tokenizer.chat_template, tokenizer, plan, load_weights(plan.loss_scale)
+            )
         self.tokenizer = self._renderer.tokenizer
         self._encoder = Encoder(self.tokenizer, plan.permissive_special_tokens)
+        self._written = WrittenRows(self.tokenizer, plan.train_on_inputs)
         self.stop_ids, self.stop_strings = self._stops()
         self.fingerprint: str = self._fingerprint()
 
@@ -68,6 +73,8 @@ class Template:
         """sha256 (hex) over all that decides about ids and mask: row or chat template, tokenizer, plan."""
         settings = asdict(self.plan)
         settings.pop("template_type")
+        if self.plan.loss_scale is not None:
+            settings["loss_scale"] = read_loss_scale(self.plan.loss_scale)  # what a file says, not its name
         source: Any = self.tokenizer.chat_template if self.row is None else asdict(self.row)
         text = json.dumps([VERSION, source, self.tokenizer.fingerprint, settings], ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
@@ -100,38 +107,54 @@ class Template:
     def encode_batch(self, conversations: Sequence[Conversation]) -> list[Encoded | Dropped]:
         """Samples of training, one result for each conversation, in order.
 
-        The plan's limit applies: a longer row is dropped, or keeps its last ``max_length`` tokens, or (``split``) stays
-        long for the caller to split. A row without a trained token is dropped.
+        The plan's limit applies: a longer row is dropped, or keeps its last or first ``max_length`` tokens, or (``split``) stays
+        long for the caller to split; ``raise`` raises DataError. A row without a trained token is dropped.
         """
         out: list[Encoded | Dropped] = []
         for rows, tokens in self._chunks(conversations):
             out += self._samples(rows, tokens)
         return out
 
-    def parse(self, text: str) -> Message:
-        """An answer's text as a message: reasoning and tool calls taken out of it."""
+    def parse(self, text: str, tools: Sequence[Mapping[str, Any]] = ()) -> Message:
+        """An answer's text as a message: reasoning and tool calls taken out of it.
+
+        ``tools`` are those of the conversation: where a format writes arguments as bare text, their schemas give the types.
+        """
         reasoning: str | None = None
         content = text
+        begin, end = tags({} if self.row is None else self.row.options)
         thinking = self.row is None or any(name in THINKING for name in self.row.behaviours)
-        if thinking and "</think>" in text:
-            found, content = split_reasoning(Message("assistant", text))
-            reasoning = found or None
+        if thinking and end in text:
+            before, _, after = text.partition(end)
+            reasoning = before.split(begin)[-1].strip("\n") or None
+            content = after.lstrip("\n")
         if isinstance(self._renderer, RowRenderer):
             formats = [self._renderer.tool_format] if self._renderer.tool_format is not None else []
         else:
             formats = list(_own_formats(self._renderer.text))
         for tool_format in formats:
-            rest, calls = tool_format.parse(content)
+            if tool_format.read is not None:
+                return tool_format.read(text, tools)
+            rest, calls = tool_format.parsed(content, tools)
             if calls:
                 return Message("assistant", rest, reasoning=reasoning, tool_calls=calls)
         return Message("assistant", content, reasoning=reasoning)
 
     def _atoms(self, conversation: Conversation, generate: bool) -> list[Atom]:
+        if self.plan.last_round and not generate:
+            conversation = last_round(conversation)
         try:
-            return self._renderer.atoms(conversation, generate)
+            return self._rendered(conversation, generate)
         except RefusedError as refused:
             where = f" ({conversation.place})" if conversation.place is not None else ""
             raise DataError(f"This conversation does not fit the template {self.name!r}{where}: {refused}.") from None
+
+    def _rendered(self, conversation: Conversation, generate: bool = False) -> list[Atom]:
+        if conversation.segments or conversation.encoded is not None:
+            continues = self.row is not None and self.row.generation_only
+            if is_written(conversation, continues=continues):
+                return self._written.atoms(conversation, generate)
+        return self._renderer.atoms(conversation, generate)
 
     def _chunks(self, conversations: Sequence[Conversation]) -> Iterator[tuple[list[Conversation | Dropped], Tokens]]:
         """Rows and tokens, chunk after chunk; the tokenizer works one chunk ahead, outside the interpreter's lock."""
@@ -157,7 +180,7 @@ class Template:
         atoms: list[list[Atom]] = []
         for conversation in conversations:
             try:
-                atoms.append(self._renderer.atoms(conversation))
+                atoms.append(self._rendered(last_round(conversation) if self.plan.last_round else conversation))
                 rows.append(conversation)
             except RefusedError as refused:
                 rows.append(Dropped(str(refused), conversation.place))
@@ -177,16 +200,25 @@ class Template:
                 if self.plan.truncation == "delete":
                     yield Dropped(f"{length:,} tokens, limit {limit:,}", row.place, length)
                     continue
+                if self.plan.truncation == "raise":
+                    raise DataError(
+                        f"{row.place or 'a row'}: {length:,} tokens, limit {limit:,}, and --truncation_strategy is raise. "
+                        f"Give --max_length {length} or more, shorten the row, or choose another strategy."
+                    )
                 cut = length - limit
-                start = end - limit
-                tokens.trained[start] = False
+                if self.plan.truncation == "truncation_left":
+                    start = end - limit
+                    tokens.trained[start] = False
+                else:
+                    end = start + limit
             trained = tokens.trained[start:end]
             if not trained.any():
-                after = f" in the last {limit:,} of {length:,} tokens" if cut else ""
+                part = "last" if self.plan.truncation == "truncation_left" else "first"
+                after = f" in the {part} {limit:,} of {length:,} tokens" if cut else ""
                 yield Dropped(f"no trained token{after}", row.place, length)
                 continue
             scale = None
-            if tokens.weights is not None and (tokens.weights[start:end] != 1.0).any():
+            if tokens.weights is not None and (tokens.weights[start:end][trained] != 1.0).any():
                 scale = tokens.weights[start:end]
             yield Encoded(tokens.ids[start:end], trained, scale, cut)
 
@@ -199,10 +231,16 @@ class Template:
             close = self._renderer.close_tokens()
             ids.update(dict.fromkeys(close))
             texts = list(self._renderer.row.stop)
+            tool_format = self._renderer.tool_format
+            if tool_format is not None and self.plan.tools_prompt == tool_format.name != "react_en":
+                texts += tool_format.stop  # asked for by name, so every answer is in that format
             if not close:
-                texts.append(self._renderer.close_text())
+                texts += self._renderer.close_texts()
+            for text in self._renderer.row.options.get("no_stop", ()):
+                ids.pop(special.get(text, -1), None)
+                texts = [one for one in texts if one != text]
         else:
-            texts = []
+            texts = self._renderer.closings()
         for text in texts:
             if text in special:
                 ids[special[text]] = None
@@ -211,6 +249,14 @@ class Template:
         if self.tokenizer.eos_token_id is not None:
             ids[self.tokenizer.eos_token_id] = None
         return tuple(ids), tuple(strings)
+
+    def stop_strings_for(self, conversation: Conversation) -> tuple[str, ...]:
+        """The strings that end an answer in this conversation: with tools also those of the tool format ("Observation:")."""
+        if not isinstance(self._renderer, RowRenderer) or self._renderer.tool_format is None:
+            return self.stop_strings
+        if not (conversation.tools or any(message.tool_calls for message in conversation.messages)):
+            return self.stop_strings
+        return tuple(dict.fromkeys((*self.stop_strings, *self._renderer.tool_format.stop)))
 
     def with_plan(self, **changes: Any) -> Template:
         """The same template under a changed plan (another system text, say)."""

@@ -1,77 +1,58 @@
-"""Loss weights inside an answer (`use_loss_scale`): texts and the weight of their loss. Knows no tokenizer.
+"""What of a conversation carries loss, and how much: the turns that are trained, and weights inside an answer.
 
-A table maps a query stem to ``w``, a literal marker to ``[marker, text after it]`` or a regular expression to ``[w]``.
+Knows no tokenizer.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
+from typing import TypeAlias
 
-from swift.utils.errors import ArgumentError
+from swift.llm.core import Conversation
+from swift.llm.plan.loss_scale import loss_table
 
-Weigh = Callable[[str, str], list[tuple[str, float]]]
+Weigh: TypeAlias = Callable[[str, str], list[tuple[str, float]]]
+"""``(question, answer)`` to the pieces of the answer and the weight of each; joined, they are the answer."""
 
-_REACT: Mapping[str, list[float]] = {
-    "Action:": [2.0, 2.0],
-    "Action Input:": [2.0, 2.0],
-    "Thought:": [1.0, 1.0],
-    "Final Answer:": [1.0, 1.0],
-    "Observation:": [2.0, 0.0],
-}
-PRESETS: Mapping[str, Mapping[str, Mapping[str, list[float]]]] = {
-    "DEFAULT": {"response": _REACT, "query": {}},
-    "alpha-umi": {"response": {**_REACT, "Next:": [2.0, 2.0]}, "query": {}},
-}
+
+def last_round(conversation: Conversation) -> Conversation:
+    """The same conversation, trained only on what follows its last question: calls of tools and the answers after them.
+
+    What a row itself says about a turn (``train``) stays.
+    """
+    messages = conversation.messages
+    question = max((number for number, one in enumerate(messages) if one.role == "user"), default=-1)
+    earlier = [
+        replace(one, train=False) if one.role == "assistant" and one.train is None else one
+        for one in messages[: question + 1]
+    ]
+    return replace(conversation, messages=(*earlier, *messages[question + 1 :]))
 
 
 def load_weights(source: str | None) -> Weigh | None:
-    """Read a preset, a JSON file or JSON text; None gives None. Raises ArgumentError where it is none of them."""
+    """The function that weighs an answer: of a preset, a JSON file or JSON text; None gives None. Raises ArgumentError."""
     if source is None:
         return None
-    table: Any = PRESETS.get(source)
-    if table is None:
-        path = Path(source).expanduser()
-        try:
-            table = json.loads(path.read_text(encoding="utf-8") if not source.lstrip().startswith("{") else source)
-        except (OSError, json.JSONDecodeError) as error:
-            raise ArgumentError(
-                f"--loss_scale_config_path {source!r} is neither a preset ({', '.join(PRESETS)}) "
-                f"nor a JSON file that can be read: {error}"
-            ) from None
-    if not isinstance(table, Mapping):
-        raise ArgumentError(f"--loss_scale_config_path {source!r}: a JSON object was expected")
-    response = table.get("response", {}) if "response" in table or "query" in table else table
-    return _weigher({key: _numbers(key, value) for key, value in response.items()}, table.get("query", {}))
+    table = loss_table(source)
+    return _weigher(table["response"], {stem: weight for stem, [weight] in table["query"].items()})
 
 
-def _numbers(key: str, value: Any) -> list[float]:
-    values = value if isinstance(value, list) else [value]
-    if not 1 <= len(values) <= 2 or not all(isinstance(item, int | float) for item in values):
-        raise ArgumentError(
-            f"loss weights: {key!r} has {value!r}; one number, or two for a marker and its text, are expected"
-        )
-    return [float(item) for item in values]
-
-
-def _weigher(response: Mapping[str, list[float]], query: Mapping[str, Any]) -> Weigh:
+def _weigher(response: Mapping[str, list[float]], query: Mapping[str, float]) -> Weigh:
     markers = {key: value for key, value in response.items() if len(value) == 2}
     patterns = [(re.compile(key, re.DOTALL), value[0]) for key, value in response.items() if len(value) == 1]
+    # a marker that begins with another one ("Action Input:" and "Action") is looked for first
     split = (
         re.compile("(" + "|".join(map(re.escape, sorted(markers, key=len, reverse=True))) + ")") if markers else None
     )
 
     def weigh(question: str, answer: str) -> list[tuple[str, float]]:
-        for stem, value in query.items():
+        for stem, weight in query.items():
             if stem in question:
-                return [(answer, float(value[0] if isinstance(value, list) else value))]
-        out: list[tuple[str, float]] = []
+                return [(answer, weight)] if answer else []
         pieces = split.split(answer) if split is not None else [answer]
-        if pieces[0]:
-            out += _by_pattern(pieces[0], patterns)
+        out = _by_pattern(pieces[0], patterns) if pieces[0] else []
         for marker, text in zip(pieces[1::2], pieces[2::2], strict=True):
             out.append((marker, markers[marker][0]))
             if text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from typing import Any
 
 from swift.llm.core import Encoded, Tokenizer
@@ -73,26 +74,53 @@ def count_steps(plan: TrainPlan, num_batches_of: int) -> tuple[int, int]:
 
 def largest_batch(plan: TrainPlan, prepared: Any) -> tuple[int, int]:
     """(tokens, trained tokens) of the largest micro-batch that can occur: the longest samples together."""
+    if plan.data.streaming:
+        prepared = replace(prepared, train=prepared.train.first)  # the first block stands for the rest
     size = plan.trainer.batch_size
     longest = sorted((int(length) for length in prepared.train.lengths), reverse=True)[:size]
     tokens = sum(longest) if plan.data.padding_free else (longest[0] * size if longest else 0)
+    if plan.data.lazy:  # the lengths are bounds, and what is trained of them is not known
+        return tokens, tokens
     return tokens, min(tokens, math.ceil(tokens * prepared.train.num_trained / max(prepared.train.num_tokens, 1)))
 
 
 def show_data(prepared: Any, plan: TrainPlan) -> list[str]:
     """Kept and lost rows, samples, packs and steps, as lines."""
+    if plan.data.streaming:
+        return _show_stream(prepared, plan)
     steps, an_epoch = count_steps(plan, len(prepared.train))
     unit = "packs" if plan.data.packing else "samples"
     lines = ["data", *("  " + line for line in prepared.report.lines())]
+    if plan.data.lazy:
+        num_val = 0 if prepared.val is None else len(prepared.val)
+        return [*lines, f"  train: {len(prepared.train):,} rows, encoded when they are used; validation: {num_val:,} rows",
+                _steps_line(plan, unit, steps, an_epoch)]  # fmt: skip
     lines.append(
         f"  train: {len(prepared.train):,} {unit}, {prepared.train.num_tokens:,} tokens, {prepared.train.num_trained:,} trained;"
         f" validation: {len(prepared.val) if prepared.val is not None else 0:,} {unit}"
     )
-    lines.append(
+    lines.append(_steps_line(plan, unit, steps, an_epoch))
+    return lines
+
+
+def _steps_line(plan: TrainPlan, unit: str, steps: int, an_epoch: int) -> str:
+    return (
         f"  steps: {steps:,} ({an_epoch:,} an epoch; {plan.trainer.batch_size} {unit} x"
         f" {plan.trainer.gradient_accumulation_steps} accumulated an update)"
     )
-    return lines
+
+
+def _show_stream(prepared: Any, plan: TrainPlan) -> list[str]:
+    unit = "packs" if plan.data.packing else "samples"
+    first = prepared.train.first
+    return [
+        "data",
+        *("  " + line for line in prepared.report.lines()),
+        f"  train: a stream, {plan.data.stream_buffer:,} rows at a time; its first {len(first):,} {unit} have {first.num_tokens:,} "
+        f"tokens, {first.num_trained:,} trained; validation: {len(prepared.val) if prepared.val is not None else 0:,} {unit}",
+        f"  steps: {plan.trainer.max_steps:,} ({plan.trainer.batch_size} {unit} x"
+        f" {plan.trainer.gradient_accumulation_steps} accumulated an update)",
+    ]
 
 
 def show_needs(

@@ -21,6 +21,7 @@ from swift.llm.plan.plans import TrainPlan
 from swift.llm.plan.store import to_json
 from swift.llm.plan.train import predict_checkpoint_bytes
 from swift.llm.template import Template, open_template
+from swift.llm.template.check import VERDICT, Verdict, verdict_as_json, verify
 from swift.llm.tokenizer import TextTokenizer, load_tokenizer
 from swift.llm.training.preview import show_data, show_samples
 from swift.utils.errors import DiskError
@@ -36,24 +37,36 @@ BEGUN = "training_args.json"
 """The loop writes it when it begins: from then on the run folder stays, whatever happens."""
 
 
-def open_data(plan: TrainPlan, *, progress: bool = True) -> tuple[TextTokenizer, Template, Any]:
-    """Tokenizer, template and prepared rows of a plan; no weight is touched."""
+def open_data(plan: TrainPlan, *, progress: bool = True) -> tuple[TextTokenizer, Template, Any, Verdict | None]:
+    """Tokenizer, template, prepared rows and what the template's check found; no weight is touched."""
     tokenizer = load_tokenizer(Path(plan.model.path))
     template = open_template(plan.template.template_type, tokenizer, plan.template)
-    if plan.verify_template and plan.command != "pt":
-        from swift.llm.template.check import verify
-
-        verdict = verify(template, tokenizer)
-        if verdict.checked and not verdict.equal:
-            logger.warning(
-                "template %s does not encode what this tokenizer's own chat template does:\n%s\n"
-                "Serving it with other software will differ from this training. --template_type chooses another one.",
-                plan.template.template_type, verdict.first_difference,
-            )  # fmt: skip
-    prepared = prepare(plan.data, template, progress=progress)
+    verdict = check_template(plan, template, tokenizer)
+    if verdict is not None and (warning := verdict.warning()) is not None:
+        logger.warning(
+            "%s\nServing it with other software will differ from this training. --template_type chooses another one; "
+            "`swift template check --model %s` shows more.", warning, plan.model.path,
+        )  # fmt: skip
+    prepared = open_rows(plan, template, progress=progress)
     for note in template.notes:
         logger.warning("%s", note)
-    return tokenizer, template, prepared
+    return tokenizer, template, prepared, verdict
+
+
+def check_template(plan: TrainPlan, template: Template, tokenizer: TextTokenizer) -> Verdict | None:
+    """Compare the template with the tokenizer's own chat template; None where that was not wanted, or where there is none."""
+    if not plan.verify_template or plan.command == "pt" or tokenizer.chat_template is None:
+        return None
+    return verify(template, tokenizer)
+
+
+def open_rows(plan: TrainPlan, template: Template, *, progress: bool = True) -> Any:
+    """The rows of a plan as samples: prepared ahead, or a stream that is read while training goes on."""
+    if not plan.data.streaming:
+        return prepare(plan.data, template, progress=progress)
+    from swift.llm.dataset.stream import prepare_stream
+
+    return prepare_stream(plan.data, template, batch_size=plan.trainer.batch_size, progress=progress)
 
 
 def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> TrainResult:
@@ -70,7 +83,7 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
     check_before(plan)
     plan = fetch_weights(plan)
     with run_folder(Path(plan.run_dir)) as run_dir:
-        tokenizer, template, prepared = open_data(plan)
+        tokenizer, template, prepared, verdict = open_data(plan)
         for line in [*show_data(prepared, plan), *(show_samples(prepared, tokenizer) if debug else ())]:
             logger.info("%s", line)
         set_seed(plan.seed)  # an adapter begins with random factors
@@ -83,24 +96,41 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
             prepared.train,
             prepared.val,
             Collator(padding_free=plan.data.padding_free, pad_token_id=pad_id(tokenizer)),
-            begin=lambda: record(run_dir, plan, args_json, prepared),
+            begin=lambda: record(run_dir, plan, args_json, prepared, verdict),
             save_model=lambda folder: tuner.save(model, folder),
             load_model=restore,
             tokenizer_files=tokenizer.files,
-            extra_files=run_files(plan, args_json),
+            extra_files=run_files(plan, args_json, verdict),
             predict=predictor(plan, template, tokenizer) if plan.trainer.predict_with_generate else None,
             parameter_groups=tuner.optimizer_groups(model, plan.trainer.learning_rate, plan.trainer.weight_decay),
         )
-        result = trainer.train(Path(plan.resume_from) if plan.resume_from else None, only_model=plan.resume_only_model)
+        try:
+            result = trainer.train(Path(plan.resume_from) if plan.resume_from else None, only_model=plan.resume_only_model)
+        finally:
+            if plan.data.streaming:
+                logger.info("%s", prepared.train.report())
+                prepared.train.close()
+            elif plan.data.lazy:
+                for store in prepared.train.lazy:
+                    logger.info("%s", store.report())
     logger.info("%s", told_at_the_end(result, run_dir))
     return result
 
 
-def record(run_dir: Path, plan: TrainPlan, args_json: dict[str, Any], prepared: Any) -> None:
-    """Write down what was said, what was decided and which rows were lost."""
+def record(
+    run_dir: Path, plan: TrainPlan, args_json: dict[str, Any], prepared: Any, verdict: Verdict | None = None
+) -> None:
+    """Write down what was said, what was decided, which rows were lost, and how the template compares."""
     write_json_atomic(run_dir / "sft_args.json", args_json)
     write_json_atomic(run_dir / "plan.json", to_json(plan))
-    write_ledger(run_dir / LEDGER, prepared.report.ledger)
+    if verdict is not None:
+        write_json_atomic(run_dir / VERDICT, verdict_as_json(verdict))
+    if plan.data.streaming:
+        prepared.train.write_ledger_to(run_dir / LEDGER)
+    else:
+        write_ledger(run_dir / LEDGER, prepared.report.ledger)
+        for store in prepared.train.lazy if plan.data.lazy else ():
+            store.append_to(run_dir / LEDGER)
 
 
 def check_before(plan: TrainPlan) -> None:
@@ -108,10 +138,16 @@ def check_before(plan: TrainPlan) -> None:
 
     Raises PlanError for modules that do not exist, DiskError where not even one checkpoint fits.
     """
+    from swift.llm.model.loaders import auto_class
     from swift.tuners.preview import empty_model, preview
 
     counted = preview(
-        plan.tuner, lambda: empty_model(Path(plan.model.path), trust_remote_code=plan.model.trust_remote_code)
+        plan.tuner,
+        lambda: empty_model(
+            Path(plan.model.path),
+            trust_remote_code=plan.model.trust_remote_code,
+            auto_class=auto_class(plan.model.loader),
+        ),
     )
     needed = predict_checkpoint_bytes(plan, counted.num_parameters, counted.num_trainable)
     free = free_gib(plan.run_dir) * GIB
@@ -173,12 +209,12 @@ def pad_id(tokenizer: TextTokenizer) -> int:
     return 0
 
 
-def run_files(plan: TrainPlan, args_json: dict[str, Any]) -> dict[str, str]:
+def run_files(plan: TrainPlan, args_json: dict[str, Any], verdict: Verdict | None = None) -> dict[str, str]:
     """What every checkpoint carries besides weights, so that it explains itself away from its run."""
-    return {
-        "sft_args.json": json.dumps(args_json, indent=2, ensure_ascii=False),
-        "plan.json": json.dumps(to_json(plan), indent=2, ensure_ascii=False),
-    }
+    files = {"sft_args.json": args_json, "plan.json": to_json(plan)}
+    if verdict is not None:
+        files[VERDICT] = verdict_as_json(verdict)
+    return {name: json.dumps(content, indent=2, ensure_ascii=False) for name, content in files.items()}
 
 
 @contextmanager

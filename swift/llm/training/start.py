@@ -34,19 +34,25 @@ def print_plan(plan: TrainPlan) -> None:
     print(explain(plan), flush=True)
     from swift.llm.training.run import open_data
 
-    tokenizer, _, prepared = open_data(plan)
+    tokenizer, _, prepared, _ = open_data(plan)
     print("\n" + "\n".join(describe(plan, tokenizer, prepared)))
 
 
 def describe(plan: TrainPlan, tokenizer: Any, prepared: Any) -> list[str]:
     """Rows, steps, trained parameters, memory, disk and the first samples, as lines."""
     from swift.llm.training.preview import count_steps, largest_batch, show_data, show_needs, show_samples
+    from swift.llm.model.loaders import auto_class
     from swift.tuners.preview import empty_model, preview
 
     counted = preview(
-        plan.tuner, lambda: empty_model(Path(plan.model.path), trust_remote_code=plan.model.trust_remote_code)
+        plan.tuner,
+        lambda: empty_model(
+            Path(plan.model.path),
+            trust_remote_code=plan.model.trust_remote_code,
+            auto_class=auto_class(plan.model.loader),
+        ),
     )
-    steps, _ = count_steps(plan, len(prepared.train))
+    steps = plan.trainer.max_steps if plan.data.streaming else count_steps(plan, len(prepared.train))[0]
     tokens, trained = largest_batch(plan, prepared)
     memory = estimate(
         plan.facts["model_config"],

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from swift.llm.catalog.registries import DATASET_MAPPING, load_dataset_info
 from swift.llm.core import Conversation
 from swift.llm.dataset import PackedDataset, prepare, read_conversations
 from swift.llm.plan.plans import DataPlan, TemplatePlan
@@ -84,6 +85,49 @@ def test_preferences(shared: Path) -> None:
 def test_media_stand_in_the_order_of_their_tags(shared: Path) -> None:
     (first, *_) = conversations(shared / "mm" / "mllm_video_audio_demo.json")
     assert [media.kind for media in first.media] == ["video", "audio"]
+
+
+def test_the_description_beside_the_files_registers_them(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DATASET_MAPPING, "_known", dict(DATASET_MAPPING))
+    monkeypatch.setattr(DATASET_MAPPING, "_sources", dict(DATASET_MAPPING._sources))
+    rows = load_dataset_info(shared / "dataset_info.json")
+    assert len(rows) == 15
+    for row in rows:
+        assert row.path is not None
+        named = list(read_conversations(DataPlan(dataset=(row.name,)), "train"))
+        assert len(named) == ROWS[row.path]
+        assert all(isinstance(one, Conversation) for one in named)
+    (pair, *_) = read_conversations(DataPlan(dataset=("dpo_en_demo",)), "train")
+    assert isinstance(pair, Conversation)
+    assert pair.rejected
+
+
+def test_tools_of_a_table_are_those_of_the_file(shared: Path, tmp_path: Path) -> None:
+    """Parquet gives every tool all keys of all tools, null where they were not: none of that may reach a prompt."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = shared / "sft" / "glaive_toolcall_en_demo.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    wanted = conversations(path)
+    table = [{**row, "tools": json.loads(row["tools"] or "[]")} for row in rows]
+    pq.write_table(pa.Table.from_pylist(table), tmp_path / "x.parquet")
+    found = conversations(tmp_path / "x.parquet")
+    with_nulls = pq.read_table(tmp_path / "x.parquet").to_pylist()
+    assert "None" in str(with_nulls[0]["tools"])
+    filled = [
+        (one, other)
+        for one, other in zip(wanted, found, strict=True)
+        if not any(_is_hollow(value) for value in one.tools)  # an empty object is gone from a table for good
+    ]
+    assert len(filled) > 200
+    assert all(one.tools == other.tools and one.messages == other.messages for one, other in filled)
+
+
+def _is_hollow(value: Any) -> bool:
+    if isinstance(value, dict):
+        return not value or any(map(_is_hollow, value.values()))
+    return value is None or (isinstance(value, list) and any(map(_is_hollow, value)))
 
 
 @pytest.fixture(scope="module")

@@ -169,6 +169,44 @@ def test_data_sets_of_a_text_and_of_a_value(monkeypatch: pytest.MonkeyPatch, tmp
     assert row.conversations == {"user_role": "human"}
 
 
+def test_formats_of_data_sets() -> None:
+    named, own, text, kept = load_dataset_info(
+        {
+            "named": {"dataset_path": "a.json", "type": "gpteacher:chat"},
+            "own": {"dataset_path": "a.json", "type": {"field_instruction": "q", "format": "<{instruction}>"}},
+            "text": {"dataset_path": "a.json", "field": "body"},
+            "kept": {"dataset_path": "a.json", "remove_useless_columns": False},
+        }
+    )
+    assert named.format == "gpteacher:chat"
+    assert own.prompt == {"field_instruction": "q", "format": "<{instruction}>"}
+    assert (text.format, text.columns) == ("completion", {"body": "text"})
+    assert kept.keep_columns
+    assert not named.keep_columns
+
+
+def test_data_sets_in_the_other_form(tmp_path: Path) -> None:
+    file = tmp_path / "dataset_info.json"
+    tags = {"role_tag": "role", "content_tag": "content", "user_tag": "me", "function_tag": "call"}
+    info = {
+        "plain": {"file_name": "a.json", "columns": {"prompt": "question", "response": "output", "query": None}},
+        "texts": {"file_name": "b.txt", "folder": "sub", "columns": {"prompt": "text"}},
+        "turns": {"hf_hub_url": "x/y", "file_name": "c.json", "subset": "s", "split": "test", "formatting": "sharegpt",
+                  "columns": {"messages": "chat", "tools": "functions", "kto_tag": "good"}, "tags": tags},
+        "openai": {"ms_hub_url": "x/z", "formatting": "openai"},
+    }  # fmt: skip
+    file.write_text(json.dumps(info))
+    plain, texts, turns, openai = load_dataset_info(str(file))
+    assert (plain.path, plain.base, plain.columns) == ("a.json", str(tmp_path), {"question": "instruction"})
+    assert (texts.path, texts.columns) == ("sub/b.txt", {})
+    assert (turns.hf, turns.path, turns.subsets, turns.split) == ("x/y", None, ("s",), ("test",))
+    assert turns.columns == {"functions": "tools", "good": "label"}
+    assert turns.conversations == {
+        "from_key": "role", "value_key": "content", "user_role": "me", "function_role": "call", "conversations_key": "chat",
+    }  # fmt: skip
+    assert openai.conversations == {"from_key": "role", "value_key": "content", "conversations_key": "messages"}
+
+
 @pytest.mark.parametrize(
     ("info", "told"),
     [
@@ -179,7 +217,17 @@ def test_data_sets_of_a_text_and_of_a_value(monkeypatch: pytest.MonkeyPatch, tmp
         ({"x": {"dataset_idd": "a/b"}}, "did you mean 'dataset_id'"),
         ({"x": {"dataset_id": "a/b", "split": "train"}}, "split is 'train'; a list is expected"),
         ({"x": {"dataset_id": "a/b", "conversations": {"user": "x"}}}, "unknown key 'user'"),
-        ({"x": {"dataset_id": "a/b", "remove_useless_columns": False}}, "never kept"),
+        ({"x": {"dataset_id": "a/b", "remove_useless_columns": "no"}}, "true or false is expected"),
+        ({"x": {"dataset_id": "a/b", "conversations": {"error_strategy": "skip"}}}, "raise or delete is expected"),
+        (
+            {"x": {"dataset_id": "a/b", "type": {"field_output": "o", "field_question": "q"}}},
+            "unknown key 'field_question'",
+        ),
+        ({"x": {"dataset_id": "a/b", "type": 3}}, "the name of a format"),
+        ({"x": {"file_name": "a.json", "formatting": "chatml"}}, "alpaca, sharegpt or openai"),
+        ({"x": {"file_name": "a.json", "columns": {"answer": "b"}}}, "columns: unknown key 'answer'"),
+        ({"x": {"script_url": "a"}}, "bring code"),
+        ({"x": {"file_name": "a.json", "num_samples": 5}}, "--dataset x#5"),
         ({"alpaca-en": {"dataset_id": "a/b"}}, "registered twice"),
         ("no/such/info.json", "there is no such file"),
     ],

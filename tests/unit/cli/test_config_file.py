@@ -255,15 +255,48 @@ def test_entries_with_options_become_rows_of_a_dataset_info() -> None:
     assert parsed.args.custom_dataset_info == {
         "dataset-1": {
             "dataset_path": str(Path("d.jsonl").absolute()),
-            "conversations": {"from_key": "role", "user_role": "me", "assistant_role": "gpt"},
+            "type": "sharegpt.load_role",
+            "conversations": {"user_role": "me"},
         },
         "dataset-2": {
             "hf_dataset_id": "acme/qa",
             "subsets": ["a", "b"],
-            "columns": {"question": "query", "answer": "response"},
+            "type": "alpaca_chat.load_qa",
             "split": ["test"],
         },
     }
+
+
+def test_formats_of_entries() -> None:
+    parsed = read(
+        "datasets:\n"
+        "  - {path: 's3://bucket/a.jsonl', type: 'gpteacher:chat'}\n"
+        "  - {path: acme/books, type: completion, field: body}\n"
+        "  - {path: acme/talk, type: sharegpt, roles: {input: [guest], output: [host, cook]}}\n"
+        "  - path: acme/own\n"
+        "    type:\n"
+        "      field_instruction: q\n"
+        "      field_output: a\n"
+        "      format: 'Q: {instruction} {input}'\n"
+        "      no_input_format:\n"
+        "  - {path: 'https://example.org/plain.jsonl'}\n"
+    )
+    assert parsed.args.dataset[-1] == "https://example.org/plain.jsonl"
+    info = parsed.args.custom_dataset_info
+    assert info == {
+        "dataset-1": {"dataset_path": "s3://bucket/a.jsonl", "type": "gpteacher:chat"},
+        "dataset-2": {"hf_dataset_id": "acme/books", "type": "completion", "field": "body"},
+        "dataset-3": {
+            "hf_dataset_id": "acme/talk",
+            "conversations": {"roles": {"input": ["guest"], "output": ["host", "cook"]}},
+        },
+        "dataset-4": {
+            "hf_dataset_id": "acme/own",
+            "type": {"field_instruction": "q", "field_output": "a", "format": "Q: {instruction} {input}"},
+        },
+    }
+    assert "entry 1: type 3 is neither" in problem("datasets: [{path: a, type: 3}]")
+    assert "roles" in problem("datasets: [{path: a, roles: [x]}]")
 
 
 @pytest.mark.parametrize(
@@ -301,8 +334,7 @@ def test_single_keys(text: str, values: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     "text",
     ["val_set_size: 100", "tokenizer_type: LlamaTokenizer", "model_type: AutoModelForSeq2SeqLM", "rl: kto_pair",
-     "lr_scheduler: one_cycle", "evals_per_epoch: 4", "datasets: [{path: a, type: jeopardy}]",
-     "datasets: [{path: a, shards: 4}]", "datasets: [{path: 's3://a/b.json'}]", "lora_on_cpu: true",
+     "lr_scheduler: one_cycle", "evals_per_epoch: 4", "datasets: [{path: a, shards: 4}]", "lora_on_cpu: true",
      "overrides_of_model_config: {rope_scaling: {factor: 2}}", "peft: {loftq_config: {loftq_bits: 4}}"],
 )  # fmt: skip
 def test_what_cannot_be_translated_yet_says_so(text: str) -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from swift.llm.catalog.rows import DatasetRow
 from swift.llm.core import Conversation, Dropped, Media, Message, Place, ToolCall
-from swift.llm.dataset.columns import FORMATS, RowParser
+from swift.llm.dataset.columns import RowParser
+from swift.llm.dataset.formats import FORMATS
 from swift.utils.errors import DataError
 
 PLACE = Place("x.jsonl", 7)
@@ -14,14 +18,17 @@ TURNS = (Message("user", "Q"), Message("assistant", "A"))
 BACK = (Message("user", "q"), Message("assistant", "a"))
 
 
-def parse(values: Any, *, need_answer: bool = True, **row: Any) -> Conversation:
-    found = RowParser(DatasetRow(name="x", **row), need_answer=need_answer).parse(values, PLACE)
+def parse(
+    values: Any, *, need_answer: bool = True, preference: Any = None, place: Place = PLACE, **row: Any
+) -> Conversation:
+    parser = RowParser(DatasetRow(name="x", **row), need_answer=need_answer, preference=preference)
+    found = parser.parse(values, place)
     assert isinstance(found, Conversation), found
     return found
 
 
-def lost(values: Any, **row: Any) -> str:
-    found = RowParser(DatasetRow(name="x", **row)).parse(values, PLACE)
+def lost(values: Any, *, preference: Any = None, **row: Any) -> str:
+    found = RowParser(DatasetRow(name="x", **row), preference=preference).parse(values, PLACE)
     assert isinstance(found, Dropped), found
     assert found.place == PLACE
     return found.reason
@@ -39,7 +46,7 @@ def say(*turns: str) -> list[dict[str, str]]:
         ({"query": "Q", "response": "A"}, TURNS),
         ({"query": "Q", "response": "A", "history": [["q", "a"]]}, (*BACK, *TURNS)),
         ({"query": "Q", "response": "A", "history": '[["q", "a"]]'}, (*BACK, *TURNS)),
-        ({"query": "Q", "response": "A", "history": "[('q', 'a')]"}, None),
+        ({"query": "Q", "response": "A", "history": "[('q', 'a')]"}, (*BACK, *TURNS)),
         ({"query": "Q", "response": "A", "history": "[['q', 'a']]"}, (*BACK, *TURNS)),
         ({"query": "Q", "response": "A", "history": None, "system": None}, TURNS),
         ({"instruction": "Q", "output": "A"}, TURNS),
@@ -62,13 +69,10 @@ def say(*turns: str) -> list[dict[str, str]]:
         ({"id": 3, "query": "Q", "response": "A", "source": "web"}, TURNS),
     ],
 )
-def test_known_shapes(row: dict[str, Any], messages: tuple[Message, ...] | None) -> None:
-    if messages is None:
-        assert lost(row) == "history 1 is not a pair of question and answer"
-    else:
-        found = parse(row)
-        assert found.messages == messages
-        assert found.place == PLACE
+def test_known_shapes(row: dict[str, Any], messages: tuple[Message, ...]) -> None:
+    found = parse(row)
+    assert found.messages == messages
+    assert found.place == PLACE
 
 
 def test_a_system_text_may_be_given_empty_or_absent() -> None:
@@ -115,12 +119,64 @@ def test_a_system_text_may_be_given_empty_or_absent() -> None:
         ({}, "no known columns: found none"),
         (["Q", "A"], "the row is a list, expected an object"),
         ({"query": "Q", "response": "A", "tools": [{"x": 1}]}, "a tool has neither 'function' nor 'name'"),
+        ({"query": "Q", "response": "A\ud83d"}, "broken text: a lone surrogate \\ud83d"),
+        ({"query": "Q", "response": "A", "tools": [{"name": "f", "parameters": {"x": "\ud83d"}}]},
+         "broken text: a lone surrogate \\ud83d"),
+        ({"query": "Q", "response": "A", "tools": "[" * 9999}, "tools is nested too deeply"),
+        ({"messages": [{"role": "patient", "content": "x"}, {"role": "doctor", "content": "y"}]},
+         "unknown roles 'patient', 'doctor'"),
+        ({"messages": [{"role": "user", "content": "Q", "weight": float("nan")}]}, "weight is no usable number"),
+        ({"messages": [{"role": "user", "content": "Q", "weight": -(10**400)}]}, "weight is below 0, expected 0 or more"),
+        ({"messages": [{"role": ["user"], "content": "Q"}]}, "unknown role ['user']"),
+        ({"messages": [{"role": "assistant", "content": [{"type": "image", "image": "a"}]}]},
+         "image in an assistant turn"),
+        ({"query": "<img>a</img>", "response": "A", "images": ["b"]}, "images both as a column and inside of the text"),
+        ({"text": "T", "prompt": None, "images": [], "label": "x", "segments": 1, "response": None}, None),
         ({"query": "Q", "response": "A", "images": ["a"], "history": [["<image><image>", "a"]]},
          "2 <image> tags for 1 media"),
     ],
 )  # fmt: skip
-def test_a_bad_row_is_lost_with_its_reason(row: Any, reason: str) -> None:
-    assert lost(row) == reason
+def test_a_bad_row_is_lost_with_its_reason(row: Any, reason: str | None) -> None:
+    if reason is None:
+        assert parse(row).messages == (Message("assistant", "T"),)
+    else:
+        assert lost(row) == reason
+
+
+JSON: Any = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.sampled_from(["user", "assistant", "[{", "A"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["role", "content", "from", "value", "type", "text", "name", "tool_calls", "function", "label", "score"]),
+        inner, max_size=4,
+    ),
+    max_leaves=8,
+)  # fmt: skip
+COLUMNS = [
+    "query", "response", "history", "history_roles", "query_role", "system", "instruction", "input", "output", "messages",
+    "conversations", "conversation", "text", "prompt", "completion", "chosen", "rejected", "rejected_response", "label", "tools",
+    "images", "objects", "responses", "scores", "input_ids", "labels", "question", "answer", "segments", "choices", "category",
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.dictionaries(st.sampled_from(COLUMNS), JSON, max_size=6), st.sampled_from([None, *FORMATS]))
+def test_no_row_of_any_shape_crashes(row: dict[str, Any], kind: str | None) -> None:
+    found = RowParser(DatasetRow(name="x", format=kind)).parse(row, PLACE)
+    assert isinstance(found, Conversation | Dropped)
+    assert isinstance(found, Conversation) or found.reason
+
+
+@settings(max_examples=200, deadline=None)
+@given(JSON)
+def test_no_value_of_a_column_crashes(value: Any) -> None:
+    for row in (
+        value,
+        {"messages": value},
+        {"chosen": value, "rejected": value},
+        {"query": "Q", "response": value, "tools": value},
+    ):
+        assert isinstance(RowParser(DatasetRow(name="x")).parse(row, PLACE), Conversation | Dropped)
 
 
 def test_inference_takes_rows_without_an_answer() -> None:
@@ -177,6 +233,50 @@ def test_calls_in_the_openai_form_and_as_their_own_turns() -> None:
     assert lost({"conversations": glaive}) == "the tool call of turn 3 is not JSON"
 
 
+def test_calls_and_results_in_the_forms_of_other_services() -> None:
+    made = ToolCall("f", {"x": 1}, "c1")
+    old = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": '{"x": 1}'}}
+    assert parse({"messages": [*say("u:Q"), old]}).messages[1].tool_calls == (ToolCall("f", {"x": 1}),)
+    use = {"type": "tool_use", "name": "f", "input": {"x": 1}, "id": "c1"}
+    found = parse(
+        {
+            "functions": [{"name": "f"}],
+            "messages": [
+                {"role": "user", "content": "Q"},
+                {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm"}, use]},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": {"y": 2}}]},
+                {"role": "ASSISTANT", "content": [{"type": "output_text", "text": "A"}]},
+            ],
+        }
+    )
+    assert found.messages == (
+        Message("user", "Q"),
+        Message("assistant", "", reasoning="hm", tool_calls=(made,)),
+        Message("tool", '{"y": 2}', tool_call_id="c1"),
+        Message("assistant", "A"),
+    )
+    assert found.tools[0]["function"] == {"name": "f"}
+    for role in ("tool", "observation", "function", "ipython"):
+        turns = [{"role": role, "content": "1"}, {"role": role, "content": "2"}, *say("a:A")]
+        assert [m.role for m in parse({"messages": [*say("u:Q"), old, *turns]}).messages[2:4]] == ["tool", "tool"]
+
+
+def test_nulls_of_a_table_are_no_part_of_tools() -> None:
+    tools = [{"name": "f", "parameters": {"type": "object", "properties": {"x": {"type": "string"}, "y": None}}}]
+    call = {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"function": {"name": "f", "arguments": {"x": "1", "y": None}}}],
+    }
+    row = {"messages": [*say("u:Q"), call], "tools": tools}
+    table = parse(row, place=Place("x.parquet", 1))
+    assert table.tools[0]["function"]["parameters"]["properties"] == {"x": {"type": "string"}}
+    assert table.messages[1].tool_calls == (ToolCall("f", {"x": "1"}),)
+    file = parse(row)
+    assert file.tools[0]["function"]["parameters"]["properties"]["y"] is None  # what somebody wrote is kept
+    assert file.messages[1].tool_calls == (ToolCall("f", {"x": "1", "y": None}),)
+
+
 def test_loss_weights() -> None:
     def weighed(role: str, **loss: Any) -> Message:
         turns = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
@@ -191,21 +291,75 @@ def test_loss_weights() -> None:
     assert weighed("user", loss=True) == Message("user", "Q", train=True)
 
 
+NO = (Message("assistant", "no"),)
+
+
 def test_preference_shapes() -> None:
-    no = (Message("assistant", "no"),)
     gpt = [{"from": "gpt", "value": text} for text in ("A", "no")]
+    whole = {"chosen": say("u:Q", "a:A"), "rejected": say("u:Q", "a:no")}
     for row in (
         {"query": "Q", "response": "A", "rejected_response": "no"},
+        {"query": "Q", "response": "A", "rejected_response": ["no", "nor this"]},
         {"messages": say("u:Q", "a:A"), "rejected_response": "no"},
+        {"messages": say("u:Q", "a:A"), "rejected_messages": say("u:Q", "a:no")},
         {"conversations": [{"from": "human", "value": "Q"}], "chosen": gpt[0], "rejected": gpt[1]},
+        {"messages": say("u:Q"), "chosen": "A", "rejected": "no"},
+        {"messages": say("u:Q", "a:A"), **whole, "prompt": "Q", "score_chosen": 9, "score_rejected": 2},
         {"prompt": "Q", "chosen": "A", "rejected": "no"},
+        {"instruction": "Q", "chosen": "A", "rejected": "no"},
         {"prompt": say("u:Q"), "chosen": say("a:A"), "rejected": say("a:no")},
-        {"chosen": say("u:Q", "a:A"), "rejected": say("u:Q", "a:no")},
+        {"prompt": "Q", "chosen": "[{'role': 'assistant', 'content': 'A'}]", "rejected": "no"},
+        {"prompt": "Q", "chosen": say("a:A"), "rejected": say("u:Q", "a:no")},
+        {"prompt": "Q", **whole},
+        whole,
+        {"chosen": str(whole["chosen"]), "rejected": str(whole["rejected"])},
+        {"chosen": "\n\nHuman: Q\n\nAssistant: A", "rejected": "\n\nHuman: Q\n\nAssistant: no"},
+        {"prompt": "Q", "responses": ["no", "A", "so"], "scores": [1, 3, 2.5]},
+        {"question": "Q", "responses": [{"text": "A", "score": 2}, {"text": "no", "score": -1}]},
+        {"input": "Q", "output": [{"text": "A", "score": 2}, {"text": "no", "score": -1}]},
+        {
+            "instruction": "Q",
+            "completions": [{"response": "A", "overall_score": 4}, {"response": "no", "overall_score": 1}],
+        },
     ):
-        found = parse(row)
-        assert (found.messages, found.rejected) == (TURNS, no), row
-    assert parse({"query": "Q", "response": "A", "label": True}).label is True
-    assert parse({"query": "Q", "response": "A", "label": "true"}).label is None
+        found = parse(row, preference="pair")
+        assert (found.messages, found.rejected) == (TURNS, NO), row
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"query": "Q", "response": "A"}, "no rejected answer"),
+        ({"query": "Q", "response": "A", "rejected_response": "A"}, "chosen and rejected are the same"),
+        ({"chosen": "A", "rejected": "no"}, "chosen and rejected without a question: none of prompt, query"),
+        ({"chosen": say("u:Q", "a:A"), "rejected": say("u:R", "a:no")}, "chosen and rejected begin differently"),
+        (
+            {"prompt": "Q", "chosen": "A", "rejected": "no", "score_chosen": 1, "score_rejected": 2},
+            "score_chosen is below",
+        ),
+        ({"prompt": "Q", "responses": ["x", "y"], "scores": [1, 1]}, "all 2 answers have the same score"),
+        ({"prompt": "Q", "responses": ["x"], "scores": [1]}, "1 answer in responses, two are needed"),
+        ({"prompt": "Q", "responses": ["x", "y"], "scores": [1]}, "scores is no list as long as responses"),
+        ({"prompt": "Q", "responses": ["x", "y"]}, "an answer of responses has no score"),
+        ({"prompt": "Q", "responses": ["x", "y"], "scores": [1, "2"]}, "the score '2' is no number"),
+        ({"prompt": "Q", "chosen": [], "rejected": "no"}, "chosen holds no turn"),
+    ],
+)
+def test_a_pair_that_is_none_is_lost(row: dict[str, Any], reason: str) -> None:
+    assert lost(row, preference="pair").startswith(reason)
+
+
+def test_labels_are_booleans() -> None:
+    for label in (True, False):
+        assert parse({"query": "Q", "response": "A", "label": label}, preference="label").label is label
+    for label, told in (("true", "'true', expected true or false, without quotes"), (1, "1, expected true or false")):
+        assert (
+            lost({"query": "Q", "response": "A", "label": label}, preference="label") == f"wrong type: label is {told}"
+        )
+        assert (
+            parse({"query": "Q", "response": "A", "label": label}).label is None
+        )  # of no concern where nothing is aligned
+    assert lost({"query": "Q", "response": "A"}, preference="label") == "no label"
 
 
 def test_registered_renames_and_turn_options() -> None:
@@ -216,7 +370,7 @@ def test_registered_renames_and_turn_options() -> None:
     assert lost({"other": 1}, conversations=options) == "no column 'chat': found other"
     with pytest.raises(DataError, match=r"x\.jsonl:7: no turns"):
         lost({"chat": []}, conversations={**options, "error_strategy": "raise"})
-    with pytest.raises(DataError, match="unknown format 'nope'; known: swift"):
+    with pytest.raises(DataError, match=r"unknown type 'nope'\. Known: swift"):
         parse({"text": "A"}, format="nope")
     assert parse({"text": "A", "response": "other"}, format="text").messages == TURNS[1:]
     assert "alpaca" in FORMATS
@@ -234,6 +388,52 @@ def test_names_are_filled_by_the_language_of_the_row() -> None:
     with pytest.raises(DataError, match="--model_name is not given"):
         RowParser(row).parse(values, PLACE)
     assert parse(values).messages[1].content == values["response"]
+
+
+def test_media_inside_of_the_text_and_as_parts() -> None:
+    found = parse({"query": "<img>a.jpg</img>What? <audio>b.wav</audio>", "response": "<img>c</img>"})
+    assert found.messages == (Message("user", "<image>What? <audio>"), Message("assistant", "<img>c</img>"))
+    assert found.media == (Media("image", "a.jpg"), Media("audio", "b.wav"))
+    part = {"type": "image_url", "image_url": {"url": "https://x/y.png"}}
+    asked = {"role": "user", "content": [part, {"type": "text", "text": "What?"}]}
+    found = parse({"messages": [asked, *say("a:A")]})
+    assert (found.messages[0].content, found.media) == ("<image>What?", (Media("image", "https://x/y.png"),))
+    asked["content"][0] = {"type": "image"}  # type: ignore[index]
+    assert parse({"messages": [asked, *say("a:A")], "images": ["z.png"]}).media == (Media("image", "z.png"),)
+    assert parse({"query": "<video>of <b>html</b>", "response": "A"}).media == ()
+    raw = parse({"query": "Q", "response": "A", "images": [{"bytes": b"x", "path": None}]})
+    assert raw.media == (Media("image", "data:;base64,eA=="),)
+    caption = parse({"response": "A", "images": ["a"]})
+    assert (caption.messages[0].content, caption.segments) == ("<image>", ())
+
+
+def test_objects_are_checked() -> None:
+    box = {"caption": "buoy", "bbox": [1, 2, 3, 4], "bbox_type": "real", "image": 0}
+    row = {"query": "Where is <ref-object>?", "response": "<bbox>", "images": ["a"]}
+    assert parse({**row, "objects": json.dumps([box])}).objects == (box,)
+    for wrong, reason in (
+        ([], None),
+        ([{**box, "bbox": [1, 2]}], "the bbox of object 1 is not [x_min, y_min, x_max, y_max]"),
+        ([{**box, "bbox_type": "x"}], "bbox_type 'x' of object 1 is none of real, norm_1000, norm_1"),
+        ([{**box, "image": 1}], "object 1 is in image 1, and there are 1"),
+        ("no", "wrong type: objects is text that is neither JSON nor a Python literal"),
+    ):
+        if reason is not None:
+            assert lost({**row, "objects": wrong}) == reason
+    assert lost({**row, "query": "<ref-object> <ref-object>", "objects": [box]}) == "2 <ref-object> tags for 1 objects"
+
+
+def test_options_of_registrations() -> None:
+    said = [{"from": "guest", "value": "Q"}, {"from": "cook", "value": "A"}]
+    roles = {"roles": {"input": ["guest"], "output": ["cook"]}}
+    assert parse({"conversations": said}, conversations=roles).messages == TURNS
+    media = {"conversations_key": "chat", "media_type": "image", "media_key": "picture"}
+    found = parse({"chat": say("u:Q", "a:A"), "picture": "p.png"}, conversations=media)
+    assert found.media == (Media("image", "p.png"),)
+    both = {"columns": {"q": "query", "a": "response"}, "conversations": {"conversations_key": "chat"}}
+    assert parse({"q": "Q", "a": "A", "chat": say("u:x", "a:y")}, **both).messages == TURNS
+    assert parse({"chat": say("u:Q", "a:A"), "tags": 3}, **both).messages == TURNS
+    assert parse({"query": "Q", "response": "A", "id": 4, "label": True}, keep_columns=True).extra == {"id": 4}
 
 
 def test_media_follow_their_tags() -> None:

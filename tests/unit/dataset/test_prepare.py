@@ -14,9 +14,10 @@ import pytest
 
 from swift.llm.catalog.registries import DATASET_MAPPING
 from swift.llm.catalog.rows import DatasetRow
-from swift.llm.core import Conversation, Dropped, Encoded
+from swift.llm.core import Conversation, Dropped, Encoded, Place
 from swift.llm.dataset import PackedDataset, prepare, read_conversations
-from swift.llm.dataset.preparation import split_blocks
+from swift.llm.dataset.cache import Worker
+from swift.llm.dataset.preparation import build_parts, split_blocks
 from swift.utils.errors import DataError, DiskError
 
 from .rows import ByteEncoder, plan_of, qa, text_of, write_json, write_jsonl
@@ -125,23 +126,21 @@ def test_a_damaged_cache_is_made_anew(
 ) -> None:
     path = write_jsonl(tmp_path / "x.jsonl", qa(50))
     whole = texts(prepare(plan_of(path, cache=tmp_path), ByteEncoder(), progress=False).train)
-    (file,) = (tmp_path / "cache").glob(f"*{suffix}")
+    (file,) = (tmp_path / "cache").glob(f"*/*0{suffix}")
     harm(file)
     encoder = ByteEncoder()
     assert texts(prepare(plan_of(path, cache=tmp_path), encoder, progress=False).train) == whole
-    if suffix == ".arrow":
-        assert encoder.rows_encoded == 50
-    assert not list((tmp_path / "cache").glob("*.partial"))
+    assert encoder.rows_encoded == 50
+    assert not list((tmp_path / "cache").glob("*/.*.partial"))
     again = ByteEncoder()
     prepare(plan_of(path, cache=tmp_path), again, progress=False)
     assert again.rows_encoded == 0
 
 
 def test_a_failed_build_leaves_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in qa(3000)) + "{broken\n")
-    with pytest.raises(DataError, match=r"x\.jsonl:3001: not JSON"):
-        prepare(plan_of(path, cache=tmp_path), ByteEncoder(), progress=False)
+    path = write_jsonl(tmp_path / "x.jsonl", [*qa(3000), 7])
+    with pytest.raises(DataError, match=r"x\.jsonl: 1 row cannot be used"):
+        prepare(plan_of(path, cache=tmp_path, strict=True), ByteEncoder(), progress=False)
     assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".lock"]
 
 
@@ -336,7 +335,7 @@ def test_too_many_lost_rows_stop_the_run(tmp_path: Path) -> None:
 
 def test_strict_stops_at_any_lost_row(tmp_path: Path) -> None:
     said = failing(tmp_path, [*qa(9), {"query": "Q", "response": ""}], strict=True)
-    assert "1 row cannot be used, and --strict is true: 1 empty answer" in said
+    assert "1 row cannot be used, and --strict_data is true: 1 empty answer" in said
     assert "x.jsonl:10: empty answer" in said
 
 
@@ -395,3 +394,98 @@ def test_conversations_are_those_of_the_same_split(tmp_path: Path) -> None:
     answered = [one for one in val if isinstance(one, Conversation) and len(one.messages) == 2]
     assert [f"u{c.messages[0].content}\na{c.messages[1].content}\n" for c in answered] == texts(done.val)
     assert any(isinstance(one, Conversation) and one.messages[-1].role == "user" for one in both)
+
+
+# --- parts ---
+
+
+def killed_after(encoder: ByteEncoder, rows: int) -> ByteEncoder:
+    """An encoder that dies once it has encoded so many rows."""
+    encode = encoder.encode_batch
+
+    def encode_batch(conversations: Any) -> Any:
+        if encoder.rows_encoded >= rows:
+            raise KeyboardInterrupt
+        return encode(conversations)
+
+    encoder.encode_batch = encode_batch  # type: ignore[method-assign]
+    return encoder
+
+
+def test_a_killed_run_goes_on_behind_its_last_whole_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swift.llm.dataset.encoding.CHUNK_ROWS", 10)
+    path = write_jsonl(tmp_path / "x.jsonl", [*qa(700), {"query": "Q", "response": ""}, *qa(100, 800)])
+    with pytest.raises(KeyboardInterrupt):
+        prepare(plan_of(path, cache=tmp_path), killed_after(ByteEncoder(), 500), progress=False)
+    (folder,) = (tmp_path / "cache").glob("*/")
+    whole = len(list(folder.glob("*.arrow")))
+    files = sorted(file.name for file in folder.iterdir())
+    assert whole in (2, 3)
+    assert files == [f"{n:05}.{kind}" for n in range(whole) for kind in ("arrow", "json")]
+    encoder = ByteEncoder()
+    done = prepare(plan_of(path, cache=tmp_path, shuffle=False), encoder, progress=False)
+    assert encoder.rows_encoded == 800 - 160 * whole
+    assert texts(done.train) == [f"uquestion {i}\naanswer {i}\n" for i in (*range(700), *range(800, 900))]
+    assert done.report.sources[0].lost == {"empty answer": 1}
+    assert done.report.ledger[0].line == 701
+
+
+def test_shards_are_joined_by_whoever_comes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swift.llm.dataset.encoding.CHUNK_ROWS", 10)
+    path = write_jsonl(tmp_path / "x.jsonl", [*qa(400), {"query": "Q", "response": ""}])
+    plan = plan_of(path, cache=tmp_path, shuffle=False)
+    encoders = [ByteEncoder(), ByteEncoder()]
+    ((label, first),) = build_parts(plan, encoders[0], Worker(1, 2), progress=False)
+    assert (label, first.made, first.missing, first.num_parts, first.store) == ("x.jsonl", 1, 2, 3, None)
+    ((_, second),) = build_parts(plan, encoders[1], Worker(0, 2), progress=False)
+    assert (second.made, second.missing, second.found) == (2, 0, False)
+    assert [encoder.rows_encoded for encoder in encoders] == [160, 240]
+    idle = ByteEncoder()
+    done = prepare(plan, idle, progress=False)
+    assert idle.rows_encoded == 0
+    assert texts(done.train) == [f"uquestion {i}\naanswer {i}\n" for i in range(400)]
+    assert done.report.sources[0].lost == {"empty answer": 1}
+    assert "prepared before" in done.report.lines()[-1]
+
+
+def test_a_sample_says_where_it_came_from(tmp_path: Path) -> None:
+    one, two = write_jsonl(tmp_path / "x.jsonl", qa(30)), write_jsonl(tmp_path / "y.jsonl", qa(20, start=30))
+    train = prepare(plan_of(one, two, cache=tmp_path), ByteEncoder(), progress=False).train
+    for i in range(50):
+        number = int(text_of(train[i]).split()[1])
+        assert train.place(i) == (Place(str(one), number + 1) if number < 30 else Place(str(two), number - 29))
+
+
+def test_all_rows_are_accounted_for(tmp_path: Path) -> None:
+    rows = [*qa(40), {"query": "Q", "response": ""}, 7, None, {"query": "long " * 30, "response": "A"}, {"foo": 1}] * 3
+    one, two = write_jsonl(tmp_path / "x.jsonl", rows), write_jsonl(tmp_path / "y.jsonl", rows[:90])
+    for items in ((one,), (one, two), (f"{one}#50", two), (f"{one}#300", f"{two}#10")):
+        for fields in ({}, {"test_ratio": 0.3}, {"val_dataset": (str(two),)}, {"shard": (1, 3)}):
+            plan = plan_of(*items, cache=tmp_path, max_lost_ratio=1.0, **fields)
+            ledger = tmp_path / "l"
+            done = prepare(plan, ByteEncoder(60), ledger_path=ledger, progress=False)
+            lost = Counter(line["action"] for line in ledger_of(ledger))["lost"]
+            assert sum(source.drawn for source in done.report.sources) == lost + sum(
+                source.kept for source in done.report.sources
+            )
+            kept = {str(done.train.place(i)) for i in range(len(done.train))}
+            kept |= {f"{done.val.place(i)}" for i in range(len(done.val or ()))} if done.val else set()
+            names = {f"{line['source']}:{line['line']}" for line in ledger_of(ledger)}
+            assert not kept & names
+            if not any("#" in str(item) for item in items) and "val_dataset" not in fields and "shard" not in fields:
+                assert len(kept) + len(names) == sum(source.read for source in done.report.sources)
+
+
+def test_a_reason_that_many_rows_share_is_explained_where_the_run_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign = [{"INSTRUCTION": "Q", "RESPONSE": "A"}] * 4
+    path = write_jsonl(tmp_path / "x.jsonl", [*qa(16), *foreign])
+    done = prepare(plan_of(path, cache=tmp_path), ByteEncoder(), progress=False)
+    assert done.report.sources[0].num_lost == 4
+    (told,) = [record.getMessage() for record in caplog.records if "of 20 rows" in record.getMessage()]
+    assert "4 of 20 rows: no known columns: found INSTRUCTION, RESPONSE" in told
+    assert "type `oasst`" in told
+    path = write_jsonl(tmp_path / "y.jsonl", [*qa(4), *foreign, *foreign])
+    with pytest.raises(DataError, match=r"8 of 12 rows: no known columns.*oasst"):
+        prepare(plan_of(path, cache=tmp_path), ByteEncoder(), progress=False)

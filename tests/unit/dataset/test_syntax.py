@@ -20,6 +20,9 @@ from swift.utils.errors import DataError
             "acme/faq:short/ long #2000",
             DatasetItem("acme/faq:short/ long #2000", "acme/faq", subsets=("short", "long"), count=2000),
         ),
+        ("s3://b/x.jsonl#5", DatasetItem("s3://b/x.jsonl#5", "s3://b/x.jsonl", count=5)),
+        ("http://h:80/x.jsonl", DatasetItem("http://h:80/x.jsonl", "http://h:80/x.jsonl")),
+        ("data/*.jsonl#7", DatasetItem("data/*.jsonl#7", "data/*.jsonl", count=7)),
         ("data/mine.jsonl#50", DatasetItem("data/mine.jsonl#50", "data/mine.jsonl", count=50)),
     ],
 )

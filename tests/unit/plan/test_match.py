@@ -115,6 +115,45 @@ def test_targets_that_rows_disagree_on_become_all_linear() -> None:
     assert found.lora_targets == ALL
 
 
+def test_rows_that_differ_in_their_targets_alone_are_one_format() -> None:
+    prints = (template_fingerprint(OURS),)
+    rows = registry(row("a", chat_templates=prints), row("b", targets=ALL, chat_templates=prints))
+    found = match_model(LLAMA, OURS, None, None, rows).row
+    assert found is not None
+    assert (found.template, found.lora_targets) == ("ours", ALL)
+
+
+def test_a_language_model_is_not_taken_for_the_reranker_made_from_it() -> None:
+    prints = (template_fingerprint(OURS),)
+    rows = registry(
+        row("chat", chat_templates=prints), row("rank", "r", task="reranker", hf="x/rank", chat_templates=prints)
+    )
+    found = match_model(LLAMA, OURS, None, None, rows).row
+    assert found is not None
+    assert found.model_type == "chat"
+    assert match_model(LLAMA, OURS, None, "x/RANK", rows).row == rows["rank"]
+
+
+def test_other_ids_of_a_checkpoint_lead_to_its_row_and_its_hub() -> None:
+    rows = registry(row("a", ms="new/a", hf="new/a-hf", other_ids=("old/a",)))
+    assert match_model(LLAMA, THEIRS, None, "Old/A", rows).row == rows["a"]
+    assert source_of("old/a", None, use_hf=True, rows=rows) == ("new/a-hf", True)
+
+
+def test_an_unknown_format_of_a_model_that_reads_images_keeps_what_its_architecture_says() -> None:
+    image = row(
+        "v", modality=("text", "image"), language_prefixes=("model.text",), loader="m:l", trust_remote_code=True
+    )
+    found = match_model({**LLAMA, "auto_map": {}}, THEIRS, None, None, registry(image)).row
+    assert found is not None
+    assert (found.template, found.loader, found.modality, found.language_prefixes) == (
+        None, "m:l", ("text", "image"), ("model.text",),
+    )  # fmt: skip
+    mixed = match_model(LLAMA, THEIRS, None, None, registry(image, row("t"))).row
+    assert mixed is not None
+    assert (mixed.modality, mixed.loader) == (("text",), row("t").loader)
+
+
 def test_without_a_chat_template_it_is_a_base_model() -> None:
     rows = registry(row("a", "default-generation", tags=("base",)), row("a-chat", tags=("chat",)))
     found = match_model(LLAMA, None, None, None, rows)

@@ -124,13 +124,21 @@ def test_all_conflicts_are_reported_at_once() -> None:
         ({"batch_size": 0}, "--batch_size 0"),
         ({"learning_rate": -1.0}, "--learning_rate -1.0"),
         ({"dataset_test_ratio": 1.5}, "--dataset_test_ratio 1.5"),
+        ({"dataset_weights": (0.7,), "dataset": ("a", "b")}, "1 numbers for 2 data sets"),
+        ({"dataset_weights": (0.7, 0.0), "dataset": ("a", "b")}, "a weight is a number above 0"),
+        ({"dataset_weights": (1.0,), "mix_strategy": "concat"}, "--dataset_weights with --mix_strategy concat"),
+        ({"mix_strategy": "interleave_under", "streaming": True, "max_steps": 9}, "--mix_strategy interleave_under with --streaming"),
+        ({"dataset_shard": "0/4"}, "--dataset_shard 0/4"),
+        ({"dataset_shard": "2/4", "streaming": True, "max_steps": 9}, "--dataset_shard with --streaming true"),
         ({"rope_scaling": "linear"}, "--rope_scaling linear"),
         ({"attn_impl": "flash_attention_2"}, "needs a CUDA GPU"),
         ({"use_flash_attn": True}, "needs a CUDA GPU"),
         ({"template_type": "chatm"}, "did you mean 'chatml'"),
         ({"train_dataset_sample": 5, "dataset": ("a", "b")}, "--train_dataset_sample 5"),
         ({"early_stopping_patience": 2, "dataset_test_ratio": 0.0}, "--early_stopping_patience"),
-        ({"lazy_tokenize": True}, "--lazy_tokenize true"),
+        ({"lazy_tokenize": True, "packing": True}, "--lazy_tokenize true with --packing true"),
+        ({"lazy_tokenize": True, "group_by_length": True}, "--lazy_tokenize true with --group_by_length true"),
+        ({"lazy_tokenize": True, "truncation_strategy": "split"}, "--lazy_tokenize true with --truncation_strategy split"),
     ],
 )
 def test_a_conflict_names_the_flag_and_the_way_out(given: dict[str, Any], told: str) -> None:
@@ -181,7 +189,7 @@ READ_ELSEWHERE = {
 
 REFUSED_BY_PREFIX = ("galore_", "lisa_", "llamapro_", "adalora_", "ia3_", "reft_", "boft_", "vera_", "fourier_", "adapter_",
                      "bnb_4bit_", "hqq_")  # fmt: skip
-REFUSED_WHEN_GIVEN = set(EFFECT_ONLY_WITH) | {"lazy_tokenize"}
+REFUSED_WHEN_GIVEN = set(EFFECT_ONLY_WITH)
 
 
 def test_no_argument_is_accepted_and_ignored() -> None:
@@ -234,3 +242,24 @@ def test_remote_code_runs_only_when_asked_for() -> None:
     with pytest.raises(PlanError, match="--trust_remote_code true"):
         resolve(row=row)
     assert resolve(row=row, trust_remote_code=True).model.trust_remote_code is True
+
+
+def test_weights_interleave_and_lose_no_row() -> None:
+    data = resolve(dataset=("a", "b"), dataset_weights=(0.7, 0.3), dataset_shard="2/4").data
+    assert (data.mix_strategy, data.weights, data.shard) == ("interleave_over", (0.7, 0.3), (1, 4))
+    plain = resolve().data
+    assert (plain.mix_strategy, plain.weights, plain.shard) == (None, (), None)
+
+
+def test_local_items_mean_the_same_in_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "self-cognition").mkdir()
+    (tmp_path / "rows").mkdir()
+    for name in ("x.jsonl", "x#3"):
+        (tmp_path / name).touch()
+    items = {
+        "x.jsonl#5": f"{tmp_path}/x.jsonl#5", "x#3": f"{tmp_path}/x#3", "rows": f"{tmp_path}/rows", "data/*.jsonl#7":
+        f"{tmp_path}/data/*.jsonl#7", "self-cognition#5": "self-cognition#5", "s3://b/*.csv": "s3://b/*.csv",
+        "HF::a/b:c#4": "HF::a/b:c#4", "a/b": "a/b",
+    }  # fmt: skip
+    assert resolve(dataset=tuple(items)).data.dataset == tuple(items.values())

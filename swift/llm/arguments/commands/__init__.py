@@ -17,14 +17,17 @@ if TYPE_CHECKING:
     from swift.llm.arguments.commands.export import ExportArguments as ExportArguments
     from swift.llm.arguments.commands.infer import InferArguments as InferArguments
     from swift.llm.arguments.commands.merge_lora import MergeLoraArguments as MergeLoraArguments
+    from swift.llm.arguments.commands.preprocess import PreprocessArguments as PreprocessArguments
     from swift.llm.arguments.commands.pt import PtArguments as PtArguments
     from swift.llm.arguments.commands.rlhf import RlhfArguments as RlhfArguments
     from swift.llm.arguments.commands.sft import SftArguments as SftArguments
+    from swift.llm.arguments.commands.template import TemplateCommandArguments as TemplateCommandArguments
     from swift.llm.arguments.commands.web_ui import WebUiArguments as WebUiArguments
 
 _MODULES = {
     "SftArguments": "sft",
     "PtArguments": "pt",
+    "PreprocessArguments": "preprocess",
     "RlhfArguments": "rlhf",
     "InferArguments": "infer",
     "MergeLoraArguments": "merge_lora",
@@ -33,6 +36,7 @@ _MODULES = {
     "AppUiArguments": "app_ui",
     "DeployArguments": "deploy",
     "WebUiArguments": "web_ui",
+    "TemplateCommandArguments": "template",
 }
 __all__ = list(_MODULES)
 

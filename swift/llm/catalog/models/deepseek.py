@@ -56,14 +56,14 @@ DEEPSEEK_V2 = ModelFamily(
     requires=("transformers>=4.39.3",),
     tags=("moe",),
     sizes=(
-        Size(name="deepseek-v2", ms="deepseek-ai/DeepSeek-V2", hf="deepseek-ai/DeepSeek-V2", template="default-generation", tags=("base",)),
-        Size(name="deepseek-v2-chat", ms="deepseek-ai/DeepSeek-V2-Chat", hf="deepseek-ai/DeepSeek-V2-Chat", tags=("chat",)),
-        Size(name="deepseek-v2-lite", ms="deepseek-ai/DeepSeek-V2-Lite", hf="deepseek-ai/DeepSeek-V2-Lite", template="default-generation", lora_targets=("q_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"), tags=("base",)),
-        Size(name="deepseek-v2-lite-chat", ms="deepseek-ai/DeepSeek-V2-Lite-Chat", hf="deepseek-ai/DeepSeek-V2-Lite-Chat", lora_targets=("q_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"), tags=("chat",)),
-        Size(name="deepseek-coder-v2", ms="deepseek-ai/DeepSeek-Coder-V2-Base", hf="deepseek-ai/DeepSeek-Coder-V2-Base", template="default-generation", tags=("base", "coding")),
-        Size(name="deepseek-coder-v2-instruct", ms="deepseek-ai/DeepSeek-Coder-V2-Instruct", hf="deepseek-ai/DeepSeek-Coder-V2-Instruct", tags=("chat", "coding")),
-        Size(name="deepseek-coder-v2-lite", ms="deepseek-ai/DeepSeek-Coder-V2-Lite-Base", hf="deepseek-ai/DeepSeek-Coder-V2-Lite-Base", template="default-generation", lora_targets=("q_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"), tags=("base", "coding")),
-        Size(name="deepseek-coder-v2-lite-instruct", ms="deepseek-ai/DeepSeek-Coder-V2-Lite-Instruct", hf="deepseek-ai/DeepSeek-Coder-V2-Lite-Instruct", lora_targets=("q_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"), tags=("chat", "coding")),
+        Size(name="deepseek-v2", size="236b", ms="deepseek-ai/DeepSeek-V2", hf="deepseek-ai/DeepSeek-V2", template="default-generation", tags=("base",)),
+        Size(name="deepseek-v2-chat", size="236b", ms="deepseek-ai/DeepSeek-V2-Chat", hf="deepseek-ai/DeepSeek-V2-Chat", tags=("chat",)),
+        Size(name="deepseek-v2-lite", size="16b", ms="deepseek-ai/DeepSeek-V2-Lite", hf="deepseek-ai/DeepSeek-V2-Lite", template="default-generation", lora_targets=("q_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"), tags=("base",)),
+        Size(name="deepseek-v2-lite-chat", size="16b", ms="deepseek-ai/DeepSeek-V2-Lite-Chat", hf="deepseek-ai/DeepSeek-V2-Lite-Chat", lora_targets=("q_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"), tags=("chat",)),
+        Size(name="deepseek-coder-v2", size="236b", ms="deepseek-ai/DeepSeek-Coder-V2-Base", hf="deepseek-ai/DeepSeek-Coder-V2-Base", template="default-generation", tags=("base", "coding")),
+        Size(name="deepseek-coder-v2-instruct", size="236b", ms="deepseek-ai/DeepSeek-Coder-V2-Instruct", hf="deepseek-ai/DeepSeek-Coder-V2-Instruct", tags=("chat", "coding")),
+        Size(name="deepseek-coder-v2-lite", size="16b", ms="deepseek-ai/DeepSeek-Coder-V2-Lite-Base", hf="deepseek-ai/DeepSeek-Coder-V2-Lite-Base", template="default-generation", lora_targets=("q_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"), tags=("base", "coding")),
+        Size(name="deepseek-coder-v2-lite-instruct", size="16b", ms="deepseek-ai/DeepSeek-Coder-V2-Lite-Instruct", hf="deepseek-ai/DeepSeek-Coder-V2-Lite-Instruct", lora_targets=("q_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"), tags=("chat", "coding")),
     ),
 )
 
@@ -75,8 +75,8 @@ DEEPSEEK_V2_5 = ModelFamily(
     requires=("transformers>=4.39.3",),
     tags=("moe",),
     sizes=(
-        Size(name="deepseek-v2_5", ms="deepseek-ai/DeepSeek-V2.5", hf="deepseek-ai/DeepSeek-V2.5", tags=("chat",)),
-        Size(name="deepseek-v2_5-1210", ms="deepseek-ai/DeepSeek-V2.5-1210", hf="deepseek-ai/DeepSeek-V2.5-1210", tags=("chat",)),
+        Size(name="deepseek-v2_5", size="236b", ms="deepseek-ai/DeepSeek-V2.5", hf="deepseek-ai/DeepSeek-V2.5", tags=("chat",)),
+        Size(name="deepseek-v2_5-1210", size="236b", ms="deepseek-ai/DeepSeek-V2.5-1210", hf="deepseek-ai/DeepSeek-V2.5-1210", tags=("chat",)),
     ),
 )
 

@@ -15,9 +15,9 @@ MISTRAL = ModelFamily(
         Size(name="mistral-7b-instruct", ms="AI-ModelScope/Mistral-7B-Instruct-v0.1", hf="mistralai/Mistral-7B-Instruct-v0.1", template="mistral_v1", tags=("chat",)),
         Size(name="mistral-7b-instruct-v2", ms="AI-ModelScope/Mistral-7B-Instruct-v0.2", hf="mistralai/Mistral-7B-Instruct-v0.2", template="mistral_v1", tags=("chat",)),
         Size(name="mistral-7b-instruct-v3", ms="LLM-Research/Mistral-7B-Instruct-v0.3", hf="mistralai/Mistral-7B-Instruct-v0.3", tags=("chat",)),
-        Size(name="mistral-small-instruct-2409", ms="AI-ModelScope/Mistral-Small-Instruct-2409", hf="mistralai/Mistral-Small-Instruct-2409", tags=("chat",)),
-        Size(name="mistral-large-instruct-2407", ms="LLM-Research/Mistral-Large-Instruct-2407", hf="mistralai/Mistral-Large-Instruct-2407", tags=("chat",)),
-        Size(name="mistral-large-instruct-2411", hf="mistralai/Mistral-Large-Instruct-2411", template="mistral_v7", tags=("chat",)),
+        Size(name="mistral-small-instruct-2409", size="22b", ms="AI-ModelScope/Mistral-Small-Instruct-2409", hf="mistralai/Mistral-Small-Instruct-2409", tags=("chat",)),
+        Size(name="mistral-large-instruct-2407", size="123b", ms="LLM-Research/Mistral-Large-Instruct-2407", hf="mistralai/Mistral-Large-Instruct-2407", tags=("chat",)),
+        Size(name="mistral-large-instruct-2411", size="123b", hf="mistralai/Mistral-Large-Instruct-2411", template="mistral_v7", tags=("chat",)),
         Size(name="codestral-22b", ms="swift/Codestral-22B-v0.1", hf="mistralai/Codestral-22B-v0.1", tags=("chat", "coding")),
     ),
 )
@@ -30,8 +30,8 @@ MISTRAL_NEMO = ModelFamily(
     requires=("transformers>=4.46",),
     chat_templates=("edc2b71010347aa2",),
     sizes=(
-        Size(name="mistral-nemo-base-2407", ms="AI-ModelScope/Mistral-Nemo-Base-2407", hf="mistralai/Mistral-Nemo-Base-2407", template="default-generation", tags=("base",)),
-        Size(name="mistral-nemo-instruct-2407", ms="AI-ModelScope/Mistral-Nemo-Instruct-2407", hf="mistralai/Mistral-Nemo-Instruct-2407", tags=("chat",)),
+        Size(name="mistral-nemo-base-2407", size="12b", ms="AI-ModelScope/Mistral-Nemo-Base-2407", hf="mistralai/Mistral-Nemo-Base-2407", template="default-generation", tags=("base",)),
+        Size(name="mistral-nemo-instruct-2407", size="12b", ms="AI-ModelScope/Mistral-Nemo-Instruct-2407", hf="mistralai/Mistral-Nemo-Instruct-2407", tags=("chat",)),
         Size(name="ministral-8b-instruct-2410", ms="AI-ModelScope/Ministral-8B-Instruct-2410", hf="mistralai/Ministral-8B-Instruct-2410", tags=("chat",)),
     ),
 )

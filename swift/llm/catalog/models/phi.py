@@ -22,9 +22,9 @@ PHI3 = ModelFamily(
     sizes=(
         Size(name="phi3-4b-4k-instruct", ms="LLM-Research/Phi-3-mini-4k-instruct", hf="microsoft/Phi-3-mini-4k-instruct", tags=("chat",)),
         Size(name="phi3-4b-128k-instruct", ms="LLM-Research/Phi-3-mini-128k-instruct", hf="microsoft/Phi-3-mini-128k-instruct", tags=("chat",)),
-        Size(name="phi3-medium-4k-instruct", ms="LLM-Research/Phi-3-medium-4k-instruct", hf="microsoft/Phi-3-medium-4k-instruct", tags=("chat",)),
-        Size(name="phi3-medium-128k-instruct", ms="LLM-Research/Phi-3-medium-128k-instruct", hf="microsoft/Phi-3-medium-128k-instruct", tags=("chat",)),
-        Size(name="phi3_5-mini-instruct", ms="LLM-Research/Phi-3.5-mini-instruct", hf="microsoft/Phi-3.5-mini-instruct", tags=("chat",)),
+        Size(name="phi3-medium-4k-instruct", size="14b", ms="LLM-Research/Phi-3-medium-4k-instruct", hf="microsoft/Phi-3-medium-4k-instruct", tags=("chat",)),
+        Size(name="phi3-medium-128k-instruct", size="14b", ms="LLM-Research/Phi-3-medium-128k-instruct", hf="microsoft/Phi-3-medium-128k-instruct", tags=("chat",)),
+        Size(name="phi3_5-mini-instruct", size="3.8b", ms="LLM-Research/Phi-3.5-mini-instruct", hf="microsoft/Phi-3.5-mini-instruct", tags=("chat",)),
     ),
 )
 
@@ -36,8 +36,8 @@ PHI3_SMALL = ModelFamily(
     requires=("transformers>=4.36", "tiktoken"),
     trust_remote_code=True,
     sizes=(
-        Size(name="phi3-small-8k-instruct", ms="LLM-Research/Phi-3-small-8k-instruct", hf="microsoft/Phi-3-small-8k-instruct", tags=("chat",)),
-        Size(name="phi3-small-128k-instruct", ms="LLM-Research/Phi-3-small-128k-instruct", hf="microsoft/Phi-3-small-128k-instruct", tags=("chat",)),
+        Size(name="phi3-small-8k-instruct", size="7b", ms="LLM-Research/Phi-3-small-8k-instruct", hf="microsoft/Phi-3-small-8k-instruct", tags=("chat",)),
+        Size(name="phi3-small-128k-instruct", size="7b", ms="LLM-Research/Phi-3-small-128k-instruct", hf="microsoft/Phi-3-small-128k-instruct", tags=("chat",)),
     ),
 )
 
@@ -49,7 +49,7 @@ PHI3_MOE = ModelFamily(
     requires=("transformers>=4.46",),
     tags=("moe",),
     sizes=(
-        Size(name="phi3_5-moe-instruct", ms="LLM-Research/Phi-3.5-MoE-instruct", hf="microsoft/Phi-3.5-MoE-instruct", tags=("chat",)),
+        Size(name="phi3_5-moe-instruct", size="42b", ms="LLM-Research/Phi-3.5-MoE-instruct", hf="microsoft/Phi-3.5-MoE-instruct", tags=("chat",)),
     ),
 )
 

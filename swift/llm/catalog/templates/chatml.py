@@ -33,6 +33,7 @@ QWEN2_5 = TemplateRow(
     between="\n",
     stop=("<|endoftext|>",),
     tools="hermes",
+    options={"empty_system": "block"},
 )
 
 QWEN2_5_MATH = TemplateRow(
@@ -45,6 +46,7 @@ QWEN2_5_MATH = TemplateRow(
     between="\n",
     stop=("<|endoftext|>",),
     tools="hermes",
+    options={"empty_system": "block"},
 )
 
 QWQ = TemplateRow(
@@ -59,6 +61,7 @@ QWQ = TemplateRow(
     between="\n",
     stop=("<|endoftext|>",),
     tools="hermes",
+    options={"empty_system": "block"},
     note="QwQ-32B-Preview, under its 2.x name; QwQ-32B is qwq_32b.",
 )
 
@@ -74,6 +77,7 @@ QWQ_PREVIEW = TemplateRow(
     between="\n",
     stop=("<|endoftext|>",),
     tools="hermes",
+    options={"empty_system": "block"},
 )
 
 QWQ_32B = TemplateRow(
@@ -85,8 +89,13 @@ QWQ_32B = TemplateRow(
     between="\n",
     stop=("<|endoftext|>",),
     tools="hermes",
-    behaviours=("think_r1",),
-    options={"think_open": "<think>\n", "upstream_loses": "reasoning"},
+    behaviours=("think",),
+    options={
+        "think_open": "<think>\n",
+        "think_keep": "last",
+        "upstream_loses": "reasoning",
+        "empty_system": "block",
+    },
     note="The official template never writes reasoning; here the last answer has its block, since the prompt opens it.",
 )
 
@@ -100,6 +109,7 @@ QWEN3 = TemplateRow(
     stop=("<|endoftext|>",),
     tools="hermes",
     behaviours=("think",),
+    options={"empty_system": "block"},
     note=(
         "As officially: reasoning of turns before the last question is left out; an answer without reasoning gets an empty "
         "block when it is the last one. With --enable_thinking false the empty block is part of the prompt."
@@ -116,7 +126,7 @@ QWEN3_THINKING = TemplateRow(
     stop=("<|endoftext|>",),
     tools="hermes",
     behaviours=("think",),
-    options={"think_open": "<think>\n"},
+    options={"think_open": "<think>\n", "empty_system": "block"},
     note="The prompt ends with an open think tag, so training begins behind it.",
 )
 
@@ -129,6 +139,7 @@ QWEN3_NOTHINKING = TemplateRow(
     between="\n",
     stop=("<|endoftext|>",),
     tools="hermes",
+    options={"empty_system": "block"},
     note="Qwen3 Instruct 2507. Reasoning in the data stays in the answer's text.",
 )
 

@@ -38,4 +38,17 @@ GEMMA3_TEXT = TemplateRow(
     between="\n",
     strip=("user", "assistant"),
     behaviours=("system_in_first_user", "alternate"),
+    aliases=("gemma3_vision",),
+)
+
+GEMMA3N = TemplateRow(
+    name="gemma3n",
+    prefix="{bos}",
+    system="{content}\n\n",
+    user="<start_of_turn>user\n{content}<end_of_turn>\n",
+    assistant_open="<start_of_turn>model\n",
+    assistant_close="<end_of_turn>",
+    between="\n",
+    strip=("user", "assistant"),
+    behaviours=("system_in_first_user", "alternate"),
 )

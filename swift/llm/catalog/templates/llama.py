@@ -1,4 +1,4 @@
-"""Llama 2, 3, 3.1, 3.2 and 3.3."""
+"""Llama 2, 3, 3.1, 3.2, 3.3 and 4."""
 
 from swift.llm.catalog.rows import TemplateRow
 
@@ -28,11 +28,7 @@ LLAMA3 = TemplateRow(
 LLAMA3_1 = TemplateRow(
     name="llama3_1",
     prefix="{bos}",
-    system=(
-        "<|start_header_id|>system<|end_header_id|>\n\n{head}Cutting Knowledge Date: December 2023\nToday Date: {date}\n\n"
-        "{content}<|eot_id|>"
-    ),
-    system_always=True,
+    system="<|start_header_id|>system<|end_header_id|>\n\n{content}<|eot_id|>",
     user="<|start_header_id|>user<|end_header_id|>\n\n{content}<|eot_id|>",
     tool="<|start_header_id|>ipython<|end_header_id|>\n\n{content}<|eot_id|>",
     assistant_open="<|start_header_id|>assistant<|end_header_id|>\n\n",
@@ -40,17 +36,14 @@ LLAMA3_1 = TemplateRow(
     stop=("<|end_of_text|>", "<|eom_id|>"),
     strip=("system", "user", "assistant"),
     tools="llama3_1",
+    behaviours=("llama3_1",),
     note="The date is 26 Jul 2024, the official default, unless one is given; a call stands alone, text beside it is left out.",
 )
 
 LLAMA3_2 = TemplateRow(
     name="llama3_2",
     prefix="{bos}",
-    system=(
-        "<|start_header_id|>system<|end_header_id|>\n\n{head}Cutting Knowledge Date: December 2023\nToday Date: {date}\n\n"
-        "{content}<|eot_id|>"
-    ),
-    system_always=True,
+    system="<|start_header_id|>system<|end_header_id|>\n\n{content}<|eot_id|>",
     user="<|start_header_id|>user<|end_header_id|>\n\n{content}<|eot_id|>",
     tool="<|start_header_id|>ipython<|end_header_id|>\n\n{content}<|eot_id|>",
     assistant_open="<|start_header_id|>assistant<|end_header_id|>\n\n",
@@ -58,8 +51,33 @@ LLAMA3_2 = TemplateRow(
     stop=("<|end_of_text|>", "<|eom_id|>"),
     strip=("system", "user", "assistant"),
     tools="llama3_1",
+    behaviours=("llama3_1",),
     note=(
         "The official template takes today's date from the clock; here it is 26 Jul 2024 unless one is given. "
         "A call stands alone, text beside it is left out."
     ),
+)
+
+LLAMA4 = TemplateRow(
+    name="llama4",
+    prefix="{bos}",
+    system="<|header_start|>system<|header_end|>\n\n{head}{content}<|eot|>",
+    user="<|header_start|>user<|header_end|>\n\n{content}<|eot|>",
+    tool="<|header_start|>ipython<|header_end|>\n\n{content}<|eot|>",
+    assistant_open="<|header_start|>assistant<|header_end|>\n\n",
+    assistant_close="<|eot|>",
+    stop=("<|end_of_text|>", "<|eom|>"),
+    strip=("system",),
+    tools="llama4",
+    behaviours=("llama4",),
+)
+
+ORCA_VICUNA = TemplateRow(
+    name="orca_vicuna",
+    system="SYSTEM: {content}\n",
+    user="USER: {content}\n",
+    assistant_open="ASSISTANT:",
+    assistant=" {content}",
+    assistant_close="</s>",
+    between="\n",
 )

@@ -8,6 +8,15 @@ GENERATION = TemplateRow(
     system="{content}\n\n",
     generation_only=True,
     note="Continues a text; no chat markers. A system text stands in front of it, with an empty line between.",
+    aliases=(
+        "dummy",
+        "emu3_gen",
+        "llama3_2-vision-generation",
+        "qwen-audio-generation",
+        "qwen-vl-generation",
+        "qwen2-audio-generation",
+        "qwen2-vl-generation",
+    ),
 )
 
 GENERATION_BOS = TemplateRow(
@@ -16,6 +25,7 @@ GENERATION_BOS = TemplateRow(
     system="{content}\n\n",
     generation_only=True,
     note="Continues a text that begins with bos. A system text stands in front of it, with an empty line between.",
+    aliases=("deepseek_ocr", "deepseek_ocr2", "unlimited_ocr"),
 )
 
 DEFAULT = TemplateRow(

@@ -42,3 +42,28 @@ def alternate(draft: Draft) -> None:
         if turn.role != expected:
             raise RefusedError("this format needs user and assistant to take turns, beginning with the user")
         expected = "assistant" if turn.role == "user" else "user"
+
+
+def rounds(draft: Draft) -> None:
+    """Number the questions: the option ``round`` with the number in place of ``{n}`` stands before each user turn.
+
+    ``first_round`` is the first number (1).
+    """
+    number = draft.options.get("first_round", 1)
+    for turn in draft.turns:
+        if turn.role == "user":
+            turn.before = [*(turn.before or []), (draft.options["round"].replace("{n}", str(number)), True)]
+            number += 1
+
+
+def single_round(draft: Draft) -> None:
+    """Refuse a second question, where a format knows one question and one answer."""
+    if sum(turn.role != "assistant" for turn in draft.turns) > 1:
+        raise RefusedError("this format holds one question and one answer")
+
+
+def inner_system(draft: Draft) -> None:
+    """Wrap a system text, where there is one, in the option ``inner_system``, inside a block that always stands."""
+    if draft.system is not None:
+        before, after = draft.options["inner_system"].split("{content}")
+        draft.system = [(before, True), *draft.system, (after, True)]

@@ -25,23 +25,36 @@ class RefusedError(Exception):
 class ToolFormat:
     """How one family of models is told about tools, calls them and reads their answers.
 
-    ``place``: the description joins the system text, or stands in or before the first or the last user turn.
+    ``place``: the description joins the system text (``join`` between them), or stands in or before the first or the last
+    user turn; ``first_block``: it is a system block of its own in front of the other; ``after_system``: it stands, markers and
+    all, behind the system block; ``own``: a rule of the row puts it in place (`Draft.told`).
     ``head`` is what the system block begins with where there are tools; ``group``: answers in a row form one turn;
-    ``bare``: a call stands without what the row writes around an answer; ``ids``: calls and answers need nine-character ids.
+    ``bare``: a call stands without what the row writes around an answer; ``ids`` gives calls and answers the ids and names
+    that the format demands. ``alone``: the system text where there are tools and none is given; ``before_system``: the
+    description joins it from the front. ``typed``: ``parse`` takes the tools as a second argument, whose schemas tell a string
+    "5" from a number; ``read`` takes a whole answer apart, reasoning and text too, where a format writes it as several messages.
     """
 
     name: str
-    place: Literal["system", "first_user", "before_last_user"]
+    place: Literal["system", "first_user", "before_last_user", "first_block", "after_system", "own", "before_system"]
     describe: Callable[[Sequence[Tool]], list[Fragment]]
     calls: Callable[[str, Sequence[ToolCall]], list[Fragment]]
     results: Callable[[Sequence[Message]], list[Fragment]]
-    parse: Callable[[str], Parsed]
+    parse: Callable[..., Parsed]
+    read: Callable[[str, Sequence[Tool]], Message] | None = None
+    typed: bool = False
+    alone: str = ""
     head: str = ""
+    join: str = "\n\n"
     group: bool = False
     one_call: bool = False
     bare: bool = False
-    ids: bool = False
+    ids: Callable[[Sequence[Message]], list[Message]] | None = None
     stop: tuple[str, ...] = ()
+
+    def parsed(self, text: str, tools: Sequence[Tool] = ()) -> Parsed:
+        """Take the calls out of a text; ``tools`` give bare arguments their types, where the format needs it."""
+        return self.parse(text, tools) if self.typed else self.parse(text)
 
 
 def to_json(value: Any, indent: int | None = None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from swift.llm.core import Message, ToolCall
@@ -12,10 +11,9 @@ from swift.llm.template.tools.base import (
     Tool,
     ToolFormat,
     arguments_of,
-    call_from,
-    load_json,
     to_json,
 )
+from swift.llm.template.tools.scan import tagged_calls
 
 
 def _hermes_describe(tools: Sequence[Tool]) -> list[Fragment]:
@@ -60,19 +58,8 @@ def _hermes_results(messages: Sequence[Message]) -> list[Fragment]:
 
 
 def _hermes_parse(text: str) -> Parsed:
-    calls: list[ToolCall] = []
-    for body in re.findall(r"<tool_call>\s*(.*?)\s*</tool_call>", text, re.DOTALL):
-        call = call_from(load_json(body))
-        if call is None:  # arguments that are not JSON stay text
-            loose = re.fullmatch(r'\{"name": "([^"]*)", "arguments": (.*)\}', body, re.DOTALL)
-            call = ToolCall(loose[1], loose[2]) if loose else None
-        if call is None:
-            return text, ()
-        calls.append(call)
-    if not calls:
-        return text, ()
-    content = text[: text.index("<tool_call>")]
-    return content[:-1] if content.endswith("\n") else content, tuple(calls)
+    content, calls = tagged_calls(text, "<tool_call>", "</tool_call>")
+    return (content.removesuffix("\n"), calls) if calls else (text, ())
 
 
 FORMATS = (

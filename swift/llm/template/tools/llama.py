@@ -1,4 +1,4 @@
-"""Llama 3.1: the answer is one JSON call."""
+"""Llama 3.1: the answer is one JSON call, or one Python call of a built-in tool. Llama 4: several JSON calls."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from swift.llm.template.tools.base import (
     load_json,
     to_json,
 )
+from swift.llm.template.tools.scan import loose_call, value_at
+
+_BUILTIN = re.compile(r'<\|python_tag\|>([\w-]+)\.call\(((?:\w+="[^"]*"(?:, )?)*)\)')
+_ARGUMENT = re.compile(r'(\w+)="([^"]*)"')
 
 
 def _llama_describe(tools: Sequence[Tool]) -> list[Fragment]:
@@ -37,12 +41,27 @@ def _llama_calls(content: str, calls: Sequence[ToolCall]) -> list[Fragment]:
     return [('{"name": "' + call.name + '", "parameters": ' + arguments_of(call) + "}", False)]
 
 
+def builtin_call(call: ToolCall) -> list[Fragment]:
+    """A call of a built-in tool (search, Wolfram Alpha), as Llama 3.1 writes it where ``builtin_tools`` are named."""
+    given = call.arguments.items() if not isinstance(call.arguments, str) else ()
+    written = ", ".join(f'{key}="{value}"' for key, value in given)
+    return [("<|python_tag|>", True), (f"{call.name}.call({written})", False)]
+
+
+def _llama4_calls(content: str, calls: Sequence[ToolCall]) -> list[Fragment]:
+    written = "".join(f'{{"name": "{call.name}", "parameters": {arguments_of(call)}}}' for call in calls)
+    return [("<|python_start|>", True), (content, False), ("<|python_end|>", True), (written, False)]
+
+
 def _llama_results(messages: Sequence[Message]) -> list[Fragment]:
     return [(to_json(message.content), False) for message in messages]
 
 
 def _llama_parse(text: str) -> Parsed:
     body = text.strip()
+    builtin = _BUILTIN.fullmatch(body)
+    if builtin is not None:
+        return "", (ToolCall(builtin[1], dict(_ARGUMENT.findall(builtin[2]))),)
     call = call_from(load_json(body.removeprefix("<|python_tag|>")), "parameters")
     if call is None:
         loose = re.fullmatch(r'\{"name": "([^"]*)", "parameters": (.*)\}', body, re.DOTALL)
@@ -50,15 +69,42 @@ def _llama_parse(text: str) -> Parsed:
     return (text, ()) if call is None else ("", (call,))
 
 
+def _llama4_parse(text: str) -> Parsed:
+    content, body = "", text
+    if text.startswith("<|python_start|>"):
+        content, mark, body = text.removeprefix("<|python_start|>").partition("<|python_end|>")
+        if not mark:
+            return text, ()
+    calls: list[ToolCall] = []
+    place = 0
+    while place < len(body.rstrip()):
+        found = value_at(body, place)
+        call = call_from(found[0], "parameters") if found is not None else None
+        if found is None or call is None:
+            loose = loose_call(body, "parameters") if not calls else None
+            return (content, (loose,)) if loose is not None else (text, ())
+        calls.append(call)
+        place = found[1]
+    return (content, tuple(calls)) if calls else (text, ())
+
+
 FORMATS = (
     ToolFormat(
         name="llama3_1",
-        place="first_user",
+        place="own",
         describe=_llama_describe,
         calls=_llama_calls,
         results=_llama_results,
         parse=_llama_parse,
-        head="Environment: ipython\n",
         one_call=True,
+    ),
+    ToolFormat(
+        name="llama4",
+        place="first_user",
+        describe=_llama_describe,
+        calls=_llama4_calls,
+        results=_llama_results,
+        parse=_llama4_parse,
+        head="Environment: ipython\n",
     ),
 )

@@ -19,6 +19,10 @@ from swift.llm.template.tools.base import (
     load_json,
     to_json,
 )
+from swift.llm.template.tools.scan import value_at
+
+# v11 writes an id, v13 none.
+_V11_CALL = re.compile(r"\[TOOL_CALLS\]([^\[\]]+)(?:\[CALL_ID\]([^\[\]]*))?\[ARGS\]")
 
 
 def _mistral_tool(tool: Tool) -> str:
@@ -81,6 +85,53 @@ def _mistral(space: str) -> dict[str, Any]:
     return {"describe": describe, "calls": write_calls, "results": results}
 
 
+def _v11_describe(tools: Sequence[Tool]) -> list[Fragment]:
+    return [("[AVAILABLE_TOOLS]", True), (to_json(list(tools)), False), ("[/AVAILABLE_TOOLS]", True)]
+
+
+def _v11_calls(content: str, calls: Sequence[ToolCall]) -> list[Fragment]:
+    out: list[Fragment] = []
+    for call in calls:
+        out += [
+            ("[TOOL_CALLS]", True),
+            (call.name, False),
+            ("[CALL_ID]", True),
+            (str(call.id), False),
+            ("[ARGS]", True),
+            (arguments_of(call), False),
+        ]
+    return out
+
+
+def _v11_results(messages: Sequence[Message]) -> list[Fragment]:
+    out: list[Fragment] = []
+    for message in messages:
+        out += [
+            ("[TOOL_RESULTS]", True),
+            (str(message.tool_call_id), False),
+            ("[TOOL_CONTENT]", True),
+            (message.content, False),
+            ("[/TOOL_RESULTS]", True),
+        ]
+    return out
+
+
+def _v11_parse(text: str) -> Parsed:
+    first = _V11_CALL.search(text)
+    call = first
+    calls: list[ToolCall] = []
+    while call is not None:
+        found = value_at(text, call.end())
+        end = found[1] if found is not None and isinstance(found[0], dict) else text.find("[TOOL_CALLS]", call.end())
+        end = len(text) if end < 0 else end
+        body = text[call.end() : end]
+        calls.append(ToolCall(call[1], found[0] if found is not None and isinstance(found[0], dict) else body, call[2]))
+        call = _V11_CALL.match(text, end)
+        if call is None and text[end:].strip():
+            return text, ()
+    return (text[: first.start()], tuple(calls)) if first is not None else (text, ())
+
+
 def _mistral_parse(text: str) -> Parsed:
     content, mark, body = text.partition("[TOOL_CALLS]")
     values = load_json(body.strip()) if mark else None
@@ -90,8 +141,19 @@ def _mistral_parse(text: str) -> Parsed:
 
 
 FORMATS = (
-    ToolFormat(name="mistral", place="before_last_user", parse=_mistral_parse, bare=True, ids=True, **_mistral(" ")),
     ToolFormat(
-        name="mistral_nemo", place="before_last_user", parse=_mistral_parse, bare=True, ids=True, **_mistral("")
+        name="mistral", place="before_last_user", parse=_mistral_parse, bare=True, ids=with_ids, **_mistral(" ")
+    ),
+    ToolFormat(
+        name="mistral_nemo", place="before_last_user", parse=_mistral_parse, bare=True, ids=with_ids, **_mistral("")
+    ),
+    ToolFormat(
+        name="mistral_v11",
+        place="before_last_user",
+        describe=_v11_describe,
+        calls=_v11_calls,
+        results=_v11_results,
+        parse=_v11_parse,
+        ids=with_ids,
     ),
 )
