@@ -21,7 +21,7 @@ from transformers.masking_utils import sdpa_mask
 
 from swift.utils.errors import ModelError
 
-__all__ = ["IMPLEMENTATION", "attention", "register", "varlen_attention"]
+__all__ = ["IMPLEMENTATION", "attention", "causal_by_sample", "register", "varlen_attention"]
 
 IMPLEMENTATION = "swift_varlen"
 
@@ -32,11 +32,11 @@ _UNKNOWN_TERMS = ("s_aux", "position_bias", "sinks", "head_mask", "alibi")
 def register() -> str:
     """Make ``swift_varlen`` known to transformers; calling it again changes nothing. Returns the name."""
     AttentionInterface.register(IMPLEMENTATION, attention)
-    AttentionMaskInterface.register(IMPLEMENTATION, _mask)
+    AttentionMaskInterface.register(IMPLEMENTATION, causal_by_sample)
     return IMPLEMENTATION
 
 
-def _mask(
+def causal_by_sample(
     batch_size: int,
     q_length: int,
     kv_length: int,

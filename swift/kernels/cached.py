@@ -70,12 +70,15 @@ def _grown(stored: torch.Tensor | None, like: torch.Tensor, capacity: int, used:
 
 
 class Chunk:
-    """``count`` tokens of one request, after ``past`` tokens that its cache holds already."""
+    """``count`` tokens of one request, after ``past`` tokens that its cache holds already.
 
-    __slots__ = ("cache", "count", "past")
+    ``prompt``: how many tokens the request began with, for methods that treat them otherwise than the answer (ReFT).
+    """
 
-    def __init__(self, cache: RequestCache, past: int, count: int) -> None:
-        self.cache, self.past, self.count = cache, past, count
+    __slots__ = ("cache", "count", "past", "prompt")
+
+    def __init__(self, cache: RequestCache, past: int, count: int, prompt: int | None = None) -> None:
+        self.cache, self.past, self.count, self.prompt = cache, past, count, prompt
 
 
 class CachedStep:

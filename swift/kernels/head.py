@@ -66,6 +66,8 @@ class SelectedLoss:
         self._output = _output_embeddings(model)
         self._head = _plain_head(model, self._output)
         self._checked = False
+        # A module inside the model may want to know of a batch what the model's own forward is not given.
+        self._readers: list[Any] = [module for module in model.modules() if hasattr(module, "batch_inputs")]
         if self._head is None:
             logger.info(
                 "the head of %s is no plain linear layer: its own code makes the logits, all trained rows at once",
@@ -81,13 +83,15 @@ class SelectedLoss:
         """Run ``model`` (wrapped or not) on the batch and return the losses of its trained tokens.
 
         ``batch["labels"]`` (B, T) holds the token at each place, -100 where it is not trained; ``loss_scale`` (B, T) or
-        absent. The other keys are the model's.
+        absent. The other keys are the model's. A module inside it with a method ``batch_inputs(batch)`` adds arguments.
         """
         labels = batch["labels"]
         rows, targets, positions = select(labels)
         scale = batch.get("loss_scale")
         weights = None if scale is None else scale.reshape(-1).index_select(0, positions).float()
         inputs = {name: value for name, value in batch.items() if name not in _NOT_FOR_THE_MODEL}
+        for reader in self._readers:
+            inputs |= reader.batch_inputs(batch)
 
         if self._head is None:
             return self._through_model(model, inputs, rows, targets, positions, weights)

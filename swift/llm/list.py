@@ -246,12 +246,13 @@ def _dataset(row: Any) -> tuple[str, ...]:
 
 
 def _tuner(row: Any) -> tuple[str, ...]:
-    return row.name, row.status, row.title, row.paper, row.help
+    merges = "" if not row.adapter else "merges" if row.merges else "does not merge"
+    return row.name, row.status, merges, row.title, row.paper, row.help
 
 
 COLUMNS: Mapping[str, tuple[tuple[str, ...], Any]] = {
     "models": (("model_type", "template", "tags", "quantised", "hub ids (ModelScope, Hugging Face)"), _model),
     "templates": (("template_type", "kind", "tools", "note"), _template),
     "datasets": (("name", "tags", "from", "what it is"), _dataset),
-    "tuners": (("sft_type", "status", "title", "paper", "what it does"), _tuner),
+    "tuners": (("sft_type", "status", "merges", "title", "paper", "what it does"), _tuner),
 }

@@ -12,7 +12,7 @@ from typing import Any
 from swift.llm.arguments.commands.template import OWN
 from swift.llm.catalog.registries import MODEL_MAPPING, TEMPLATE_MAPPING
 from swift.llm.core import Conversation, Encoded
-from swift.llm.plan.facts import read_chat_template, recorded_id
+from swift.llm.plan.facts import read_chat_template
 from swift.llm.plan.find import find_model, register_rows
 from swift.llm.plan.match import match_model, template_fingerprint
 from swift.llm.plan.plans import DataPlan, TemplatePlan
@@ -21,6 +21,7 @@ from swift.llm.template.check import CONVERSATIONS, VERDICT, Result, Verdict, ve
 from swift.llm.tokenizer import TextTokenizer, load_tokenizer
 from swift.utils.errors import ArgumentError, DataError, PlanError
 from swift.utils.files import read_json, write_json_atomic
+from swift.utils.hub import recorded_id
 
 __all__ = ["check", "main"]
 
@@ -81,7 +82,10 @@ def find_template(args: Any) -> tuple[Path, str | None, str]:
         facts, row, why = find_model(wanted, {})
         folder, name = Path(facts.path), row.template
     elif (local / "plan.json").is_file():
-        name, why = read_json(local / "plan.json")["template"]["template_type"], "the run that wrote this folder used it"
+        name, why = (
+            read_json(local / "plan.json")["template"]["template_type"],
+            "the run that wrote this folder used it",
+        )
     else:
         name, why = _of_folder(local)
     if args.template_type == OWN:
@@ -97,12 +101,16 @@ def _of_folder(folder: Path) -> tuple[str | None, str]:
     if (folder / "config.json").is_file():
         match = match_model(read_json(folder / "config.json"), text, None, recorded_id(folder))
         if match.row is None:
-            raise PlanError([f"--model {folder}: several rows fit; say which template: --template_type NAME ({match.why})"])
+            raise PlanError(
+                [f"--model {folder}: several rows fit; say which template: --template_type NAME ({match.why})"]
+            )
         return match.row.template, match.why
     if text is None:
         return None, "the folder holds a tokenizer without a chat template"
     fingerprint = template_fingerprint(text)
-    fitting = {row.template for row in MODEL_MAPPING.values() if fingerprint in row.chat_templates} - {None}
+    # A base model may come with the chat template of its family: it says nothing about the format (as in `match_model`).
+    knowing = (row for row in MODEL_MAPPING.values() if fingerprint in row.chat_templates and "base" not in row.tags)
+    fitting = {row.template for row in knowing} - {None}
     if len(fitting) == 1:
         return fitting.pop(), "the row of models with this chat template"
     named = f"rows of several formats know this chat template: {', '.join(sorted(map(str, fitting)))}"
@@ -161,7 +169,9 @@ def _state(result: Result, colour: bool) -> str:
 def _shown(verdict: Verdict, known: Mapping[str, Conversation], asked: str | None) -> tuple[str, Conversation]:
     """The conversation to show: the one that was asked for, else the first that differs, else the first."""
     if asked is None:
-        names = [result.conversation for result in (*verdict.different(), *verdict.results) if result.conversation in known]
+        names = [
+            result.conversation for result in (*verdict.different(), *verdict.results) if result.conversation in known
+        ]
         asked = names[0] if names else next(iter(known))
     if asked not in known:
         raise ArgumentError(f"--show {asked!r}: there is no such conversation. Choose from {', '.join(known)}.")

@@ -19,17 +19,26 @@ from transformers.trainer_callback import DefaultFlowCallback, PrinterCallback, 
 
 from swift.kernels.head import SelectedLoss, TokenLosses
 from swift.trainers import checkpoints as ckpt
+from swift.trainers import loading
 from swift.trainers.batch import count_tokens, count_trained
 from swift.trainers.callbacks import EarlyStopping, Flow, LogFile, Plots, Progress, TensorBoard, sync_file
+from swift.trainers.compiled import compile_layers
 from swift.trainers.config import TrainerConfig
+from swift.trainers.evaluation import loss_and_accuracy
+from swift.trainers.fit import explained_memory_errors, find_batch_size
 from swift.trainers.hf_args import build_args, uses_tensorboard
+from swift.trainers.lisa import Lisa
 from swift.trainers.losses import step_share
 from swift.trainers.metrics import count_correct, duration, peak_memory_gib
 from swift.trainers.neftune import noisy_embeddings
+from swift.trainers.optimizers.build import build_optimizer
+from swift.trainers.optimizers.schedule_free import averaged
 from swift.trainers.result import Hooks, TrainResult
-from swift.trainers.sampler import BatchLoader, EpochBatches, Order, Rows, Stream, StreamBatches, fingerprint
+from swift.trainers.sampler import BatchLoader, Order, Rows, Stream, fingerprint
+from swift.trainers.schedules import build_schedule
 from swift.trainers.signals import StopRequest
 from swift.trainers.state import LoopState
+from swift.trainers.watchdog import Watchdog
 from swift.utils.errors import ArgumentError, DiskError, StoppedError, TrainingError
 from swift.utils.files import write_json_atomic
 
@@ -71,7 +80,9 @@ class SwiftTrainer(Trainer):
             longest_first=config.longest_first,
             step_size=self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size,
         )
-        self._token_losses = SelectedLoss(model, tokens_per_chunk=config.tokens_per_chunk)
+        self.token_losses = SelectedLoss(model, tokens_per_chunk=config.tokens_per_chunk)
+        if config.torch_compile is not None:
+            compile_layers(model, config.torch_compile)
         self._install_callbacks(callbacks)
         self._resumed: LoopState | None = None
         self._best: tuple[int, float] | None = None
@@ -83,11 +94,15 @@ class SwiftTrainer(Trainer):
             self.remove_callback(unwanted)
         patience = self.config.early_stopping_patience
         self.early_stopping = EarlyStopping(patience) if patience else None
+        watched = self.config.loss_watchdog_threshold
+        self.watchdog = Watchdog(watched, self.config.loss_watchdog_patience) if watched is not None else None
         self.log_file = LogFile(self.run_dir / LOG_FILE)
         board = Path(self.config.logging_dir) if self.config.logging_dir else self.run_dir / "runs"
         ours: list[TrainerCallback | None] = [
             Flow(self.stop, self._steps_per_epoch, self._begin),
             self.early_stopping,
+            self.watchdog,
+            self._lisa(),
             self.log_file,
             TensorBoard(board) if uses_tensorboard(self.config) else None,
             None if self.args.disable_tqdm else Progress(),
@@ -97,6 +112,11 @@ class SwiftTrainer(Trainer):
         for callback in ours:
             if callback is not None:
                 self.add_callback(callback)
+
+    def _lisa(self) -> Lisa | None:
+        if not self.config.lisa_layers:
+            return None
+        return Lisa(self.model, self.config.lisa_layers, self.config.lisa_interval, self.config.seed)
 
     # ---- the run
 
@@ -113,9 +133,11 @@ class SwiftTrainer(Trainer):
         self._resumed = self._accept(checkpoint) if checkpoint is not None else None
         if self.args.should_save:
             self._prepare_run_dir(checkpoint)
+        if self.config.auto_find_batch_size and not isinstance(self.rows, Stream):
+            find_batch_size(self, self.rows)
         noise = noisy_embeddings(self.model, self.config.neftune_noise_alpha)
         try:
-            with self.stop, noise:
+            with self.stop, noise, explained_memory_errors(self):
                 output = super().train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except BaseException:
             with contextlib.suppress(DiskError):  # what stopped the run is told, not that its last plot failed, too
@@ -177,6 +199,8 @@ class SwiftTrainer(Trainer):
                 self._best = (state.best_step, state.best_metric)
             if self.early_stopping is not None:
                 self.early_stopping.count = state.patience_used
+            if self.watchdog is not None:
+                self.watchdog.count = state.high_losses
         if self.early_stopping is not None and self.early_stopping.exhausted:
             control.should_training_stop = True
 
@@ -201,51 +225,16 @@ class SwiftTrainer(Trainer):
     # ---- batches
 
     def _steps_per_epoch(self) -> int:
-        if isinstance(self.rows, Stream):
-            return self.args.max_steps
-        return max(math.ceil(len(self._batches(self.rows)) / self.args.gradient_accumulation_steps), 1)
-
-    def _batches(self, rows: Rows) -> EpochBatches:
-        return EpochBatches(
-            rows.lengths,
-            self.order,
-            batch_size=self.args.train_batch_size,
-            rank=self.args.process_index,
-            world_size=self.args.world_size,
-            drop_last=self.args.dataloader_drop_last,
-        )
+        return loading.steps_per_epoch(self.rows, self.order, self.args)
 
     def get_train_dataloader(self) -> BatchLoader:
         """Batches of this rank: accelerate need not shard them, and skipping to batch k reads no earlier row."""
-        if isinstance(self.rows, Stream):
-            num_batches = self.args.max_steps * self.args.gradient_accumulation_steps
-            return self._loader(self.rows, StreamBatches(num_batches))
-        return self._loader(self.rows, self._batches(self.rows))
+        return loading.train_loader(self.rows, self.order, self.args, self.data_collator)
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> BatchLoader:
         """All rows once, those of like length together."""
         rows = eval_dataset if eval_dataset is not None else self.val_rows
-        if rows is None:
-            raise ArgumentError("evaluation needs a validation set: give --val_dataset or --dataset_test_ratio")
-        size = self.args.eval_batch_size
-        batches = EpochBatches(
-            rows.lengths,
-            Order(seed=0, shuffle=False, group_by_length=True, step_size=size * self.args.world_size),
-            batch_size=size,
-            rank=self.args.process_index,
-            world_size=self.args.world_size,
-        )
-        return self._loader(rows, batches)
-
-    def _loader(self, rows: Rows | Stream, batches: EpochBatches | StreamBatches) -> BatchLoader:
-        return BatchLoader(
-            rows,
-            batches,
-            self.data_collator,
-            seed=self.order.seed,
-            workers=self.args.dataloader_num_workers,
-            pin_memory=self.args.dataloader_pin_memory,
-        )
+        return loading.eval_loader(rows, self.order, self.args, self.data_collator)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
@@ -260,6 +249,27 @@ class SwiftTrainer(Trainer):
         count: torch.Tensor = self.accelerator.reduce(torch.tensor(trained, device=device), "sum")
         return batches, count.clamp(min=1)
 
+    # ---- optimizer
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """The optimizer of the run's settings, made once. Raises MissingPackageError, ArgumentError, PlanError."""
+        if self.optimizer is None:
+            model = self.model if model is None else model
+            decayed = self.get_decay_parameter_names(model)
+            groups = self.hooks.parameter_groups
+            self.optimizer = build_optimizer(self.config, self.args, model, decayed=decayed, of_the_tuner=groups)
+        made: torch.optim.Optimizer = self.optimizer
+        return made
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """The course of the learning rate over so many steps, made once."""
+        if self.lr_scheduler is None:
+            warmup = self.args.get_warmup_steps(num_training_steps)
+            optimizer = self.optimizer if optimizer is None else optimizer
+            self.lr_scheduler = build_schedule(self.config, optimizer, warmup, num_training_steps)
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
     # ---- loss
 
     def compute_loss(
@@ -270,19 +280,23 @@ class SwiftTrainer(Trainer):
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
         """This batch's share of the step's loss, and the counts for the accuracy."""
-        losses: TokenLosses = self._token_losses(model, inputs)
+        losses: TokenLosses = self.token_losses(model, inputs)
         if (self.state.global_step + 1) % self.config.acc_steps == 0:
             correct, counted = count_correct(losses.correct, losses.positions, inputs, self.config.acc_strategy)
             self._correct += correct
             self._counted = self._counted + counted
         assert num_items_in_batch is not None  # get_batch_samples always counts
-        return step_share(losses.total, num_items_in_batch, self.args.world_size)
+        share = step_share(losses.total, num_items_in_batch, self.args.world_size)
+        penalty = self.hooks.penalty() if self.hooks.penalty is not None else None
+        return share if penalty is None else share + penalty / self.current_gradient_accumulation_steps
 
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
         """Forward and backward of one batch. On a CPU, where looking costs nothing, the loss is checked at once."""
         loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+        if self.watchdog is not None:
+            self.watchdog.add(loss)
         if loss.device.type == "cpu" and not math.isfinite(loss.item()):
             self._refuse(float(loss), self.state.global_step + 1, self.state.global_step + 1)
         return loss
@@ -319,25 +333,9 @@ class SwiftTrainer(Trainer):
         model: Any = self.model_wrapped if sharded else self.model
         was_training = model.training
         model.eval()
-        parts: list[list[Any]] = []
-        with torch.no_grad():
-            for batch in loader:
-                inputs = self._prepare_inputs(batch)
-                with self.compute_loss_context_manager():
-                    losses = self._token_losses(model, inputs)
-                correct, counted = count_correct(losses.correct, losses.positions, inputs, self.config.acc_strategy)
-                parts.append(
-                    [losses.nll.sum(dtype=torch.float32), correct, torch.as_tensor(counted), losses.positions.numel()]
-                )
-                self.control = self.callback_handler.on_prediction_step(self.args, self.state, self.control)
-            sums = torch.tensor([[float(value) for value in part] for part in parts], dtype=torch.float64).sum(0)
-            if self.args.world_size > 1:
-                sums = self.accelerator.reduce(sums.to(self.args.device), "sum").cpu()
-            loss, right, counted_all, tokens = sums.tolist()
-            metrics = {
-                f"{metric_key_prefix}_loss": loss / max(tokens, 1),
-                f"{metric_key_prefix}_token_acc": right / max(counted_all, 1),
-            }
+        with torch.no_grad(), averaged(self.optimizer):
+            loss, accuracy = loss_and_accuracy(self, model, loader)
+            metrics = {f"{metric_key_prefix}_loss": loss, f"{metric_key_prefix}_token_acc": accuracy}
             if self.hooks.predict is not None:
                 metrics |= {f"{metric_key_prefix}_{k}": float(v) for k, v in self.hooks.predict(model).items()}
         model.train(was_training)
@@ -425,7 +423,7 @@ class SwiftTrainer(Trainer):
         correct, counted, tokens_seen = self._counts()
         self._choose_best()
         writing = self.checkpoints.writing(step) if self.args.should_save else contextlib.nullcontext(None)
-        with writing:
+        with writing, averaged(self.optimizer):
             folder = self.checkpoints.partial(step)
             self.accelerator.wait_for_everyone()  # the folder exists
             with ckpt.translated_disk_errors(self.checkpoints.path(step)):
@@ -472,6 +470,7 @@ class SwiftTrainer(Trainer):
             best_step=self._best[0] if self._best else None,
             best_metric=self._best[1] if self._best else None,
             patience_used=self.early_stopping.count if self.early_stopping else 0,
+            high_losses=self.watchdog.count if self.watchdog else 0,
             data=fingerprint(self.rows, self.order),
             step_size=self.order.step_size,
             num_samples=0 if isinstance(self.rows, Stream) else len(self.rows),

@@ -14,10 +14,36 @@ TOKENS_PER_CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GaloreConfig:
+    """GaLore over the run's optimizer. ``targets`` are names of modules, or their last parts; empty: attention and MLP.
+
+    ``gap`` counts optimiser steps between two projections; ``bits`` (4 or 8) quantises them in groups of ``group_size``
+    values, None keeps them in fp32. ``cos_threshold`` not None lets the gap of a parameter grow by ``gamma`` where its last
+    ``queue_size`` projections were that similar (Q-GaLore).
+    """
+
+    rank: int = 128
+    gap: int = 50
+    scale: float = 1.0
+    proj_type: str = "std"
+    targets: tuple[str, ...] = ()
+    with_embedding: bool = False
+    per_parameter: bool = False
+    bits: int | None = None
+    group_size: int = 256
+    cos_threshold: float | None = None
+    gamma: int = 2
+    queue_size: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerConfig:
     """One run of the loop. Batch sizes count samples (packs when packing) per device; step counts are optimiser steps.
 
     ``autocast`` is the dtype of mixed precision (``bf16``, ``fp16`` or None); ``warmup_ratio`` a share of all steps.
+    ``embedding_learning_rate`` and ``head_learning_rate`` None follow ``learning_rate``. ``lisa_layers`` layers train at a time (0:
+    all), others after every ``lisa_interval`` steps. ``loss_watchdog_threshold`` stops a run whose loss is above it for
+    ``loss_watchdog_patience`` steps in a row. ``torch_compile`` names the backend that decoder layers are compiled with.
     ``save_steps``, ``eval_steps`` None follow their strategy alone. ``tokens_per_chunk`` bounds how many rows of logits exist at once.
     """
 
@@ -29,6 +55,12 @@ class TrainerConfig:
     num_train_epochs: float = 1.0
     max_steps: int = -1
     optim: str = "adamw_torch"
+    optim_args: Mapping[str, Any] = field(default_factory=dict)
+    galore: GaloreConfig | None = None
+    lisa_layers: int = 0
+    lisa_interval: int = 20
+    embedding_learning_rate: float | None = None
+    head_learning_rate: float | None = None
     adam_beta1: float = 0.9
     adam_beta2: float = 0.95
     adam_epsilon: float = 1e-8
@@ -38,6 +70,13 @@ class TrainerConfig:
     lr_scheduler_kwargs: Mapping[str, Any] = field(default_factory=dict)
     warmup_ratio: float = 0.05
     warmup_steps: int = 0
+    lr_quadratic_warmup: bool = False
+    cosine_constant_lr_ratio: float | None = None
+    loss_watchdog_threshold: float | None = None
+    loss_watchdog_patience: int = 3
+    auto_find_batch_size: bool = False
+    torch_compile: str | None = None
+    use_liger: bool = False
     neftune_noise_alpha: float | None = None
     autocast: str | None = None
     gradient_checkpointing: bool = False

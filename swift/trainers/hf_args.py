@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from swift.trainers.config import TrainerConfig
+from swift.trainers.optimizers.table import find_optimizer
 from swift.utils.errors import ArgumentError, PlanError
 from swift.utils.registry import nearest, unknown
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 # What our loop does itself, or could not keep its promises with; each with the reason that the user is told.
 REFUSED: Mapping[str, str] = {
-    "auto_find_batch_size": "a run that changes its batch size cannot be resumed exactly; set --batch_size",
+    "auto_find_batch_size": "set --auto_find_batch_size, which tries before the first step",
     "batch_eval_metrics": "evaluation never keeps logits",
     "bf16_full_eval": "evaluation uses the precision of training; set --dtype",
     "enable_jit_checkpoint": "SIGTERM already saves a checkpoint and stops",
@@ -27,13 +28,21 @@ REFUSED: Mapping[str, str] = {
     "length_column_name": "lengths come from the data set",
     "load_best_model_at_end": "the best checkpoint is kept beside the last one",
     "logging_nan_inf_filter": "a loss that is not finite stops the run",
+    "lr_scheduler_kwargs": "set --lr_scheduler_kwargs",
+    "lr_scheduler_type": "set --lr_scheduler_type",
+    "optim": "set --optim",
+    "optim_args": "set --optim_args",
+    "optim_target_modules": "set --galore_target_modules",
     "output_dir": "set --output_dir",
     "prediction_loss_only": "evaluation never keeps logits",
     "push_to_hub": "checkpoints are not uploaded by the loop; use 'swift export --push_to_hub true'",
     "remove_unused_columns": "batches hold what the model needs and nothing else",
+    "neftune_noise_alpha": "set --neftune_noise_alpha",
     "resume_from_checkpoint": "set --resume_from_checkpoint",
+    "torch_compile": "set --torch_compile, which compiles each layer",
+    "torch_compile_backend": "set --torch_compile_backend",
     "train_sampling_strategy": "set --group_by_length",
-    "use_liger_kernel": "head and loss are already computed in chunks, on trained positions only",
+    "use_liger_kernel": "set --use_liger",
 }
 
 
@@ -56,15 +65,12 @@ def build_args(config: TrainerConfig) -> TrainingArguments:
         "num_train_epochs": config.num_train_epochs,
         "max_steps": config.max_steps if config.max_steps > 0 else -1,
         "learning_rate": config.learning_rate,
-        # the same algorithm in one pass over the weights: six times as fast on a CPU
-        "optim": "adamw_torch_fused" if config.optim == "adamw_torch" else config.optim,
+        **_optimizer(config),
         "adam_beta1": config.adam_beta1,
         "adam_beta2": config.adam_beta2,
         "adam_epsilon": config.adam_epsilon,
         "weight_decay": config.weight_decay,
         "max_grad_norm": config.max_grad_norm,
-        "lr_scheduler_type": config.lr_scheduler_type,
-        "lr_scheduler_kwargs": dict(config.lr_scheduler_kwargs) or None,
         "warmup_steps": _warmup(config),
         "bf16": config.autocast == "bf16",
         "fp16": config.autocast == "fp16",
@@ -97,6 +103,11 @@ def build_args(config: TrainerConfig) -> TrainingArguments:
         "ddp_timeout": config.ddp_timeout,
         "ddp_find_unused_parameters": config.ddp_find_unused_parameters,
         "ddp_broadcast_buffers": config.ddp_broadcast_buffers,
+        "use_liger_kernel": config.use_liger,
+        # head and loss are already computed in chunks, on trained positions only
+        "liger_kernel_config": {"fused_linear_cross_entropy": False, "cross_entropy": False}
+        if config.use_liger
+        else None,
     }
     values.update(config.hf_args)
     try:
@@ -108,6 +119,21 @@ def build_args(config: TrainerConfig) -> TrainingArguments:
         # accelerate would wrap `forward` and turn every output back to fp32, logits too; the trainer enters autocast itself
         args.mixed_precision = "no"
     return args
+
+
+def _optimizer(config: TrainerConfig) -> dict[str, Any]:
+    """The optimizer for transformers, which is told another one's name where ours makes it (see ``optimizers/build.py``)."""
+    found = find_optimizer(config.optim)
+    if isinstance(found, str):
+        raise ArgumentError(found)
+    # fused: the same algorithm in one pass over the weights, six times as fast on a CPU
+    named = "adamw_torch_fused" if found.code is not None or found.name == "adamw_torch" else found.name
+    told = ",".join(f"{name}={value}" for name, value in config.optim_args.items())
+    return {
+        "optim": named,
+        "optim_args": (told or None) if found.code is None else None,
+        "lr_scheduler_type": "constant",
+    }
 
 
 def _check_extras(extras: Mapping[str, Any], known: set[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,13 +31,17 @@ class Hooks:
 
     ``begin`` is called once, when the run is accepted and before its first step.
     ``save_model(folder)`` and ``load_model(folder)`` write and read the weights of a checkpoint in the tuner's format.
+    ``penalty()`` is added to the loss of each optimiser step, None: nothing.
     ``predict(model)`` generates answers during evaluation and returns metrics by name (higher is better).
+    ``parameter_groups`` replace the trainer's own where a method has learning rates of its own.
     ``tokenizer_files`` and ``extra_files`` (name to content) go into every checkpoint.
     """
 
     begin: Callable[[], None] | None = None
     save_model: Callable[[Path], None] | None = None
     load_model: Callable[[Path], None] | None = None
+    penalty: Callable[[], torch.Tensor | None] | None = None
     predict: Callable[[torch.nn.Module], Mapping[str, float]] | None = None
+    parameter_groups: Sequence[dict[str, Any]] | None = None
     tokenizer_files: Sequence[Path] = ()
     extra_files: Mapping[str, bytes | str] | None = None

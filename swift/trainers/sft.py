@@ -30,6 +30,7 @@ def build_trainer(
     begin: Callable[[], None] | None = None,
     save_model: Callable[[Path], None] | None = None,
     load_model: Callable[[Path], None] | None = None,
+    penalty: Callable[[], torch.Tensor | None] | None = None,
     predict: Callable[[torch.nn.Module], Mapping[str, float]] | None = None,
     parameter_groups: Sequence[dict[str, Any]] | None = None,
 ) -> SwiftTrainer:
@@ -54,12 +55,10 @@ def build_trainer(
         begin=begin,
         save_model=save_model,
         load_model=load_model,
+        penalty=penalty,
         predict=predict,
+        parameter_groups=parameter_groups,
         tokenizer_files=tuple(tokenizer_files),
         extra_files=dict(extra_files or {}),
     )
-    trainer = SwiftTrainer(config, model, train, val, collate, callbacks=callbacks, hooks=hooks)
-    if parameter_groups is not None:
-        optimizer, settings = trainer.get_optimizer_cls_and_kwargs(trainer.args, model)
-        trainer.optimizer_cls_and_kwargs = (optimizer, {**settings, "params": list(parameter_groups)})
-    return trainer
+    return SwiftTrainer(config, model, train, val, collate, callbacks=callbacks, hooks=hooks)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class LoopState:
     ``loss_since_log`` is the sum of step losses since the last log, ``loss_total`` of all before it; ``correct`` of
     ``counted`` predictions were right since then. ``log_bytes`` is the size of ``logging.jsonl``; ``elapsed_s`` the seconds
     trained so far. ``data`` fingerprints rows and order; ``step_size`` is samples per optimiser
-    step; ``stream`` the place of the next batch where the data is a stream (``num_samples`` is then 0).
+    step; ``high_losses`` the watchdog's count; ``stream`` the place of the next batch where the data is a stream (``num_samples`` is then 0).
     """
 
     global_step: int
@@ -41,6 +41,7 @@ class LoopState:
     num_samples: int
     has_optimizer: bool
     stream: dict[str, Any] | None = None
+    high_losses: int = 0
 
     def write(self, folder: Path) -> None:
         """Write it into a checkpoint that is being made."""
@@ -52,8 +53,9 @@ class LoopState:
         try:
             values = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
             return cls(
-                **{field.name: values[field.name] for field in fields(cls) if field.name != "stream"},
+                **{field.name: values[field.name] for field in fields(cls) if field.default is MISSING},
                 stream=values.get("stream"),
+                high_losses=values.get("high_losses", 0),
             )
         except FileNotFoundError:
             raise CheckpointError(

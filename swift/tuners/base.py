@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Tuner", "TunerSettings"]
+__all__ = ["KnowsSteps", "StartsFromData", "Tuner", "TunerSettings"]
 
 
 class TunerSettings(Protocol):
@@ -33,6 +33,10 @@ class TunerSettings(Protocol):
     @property
     def target_regex(self) -> str | None:
         """Regular expression over whole module names; replaces ``target_modules``."""
+
+    @property
+    def layers(self) -> Sequence[int]:
+        """Numbers of the layers (from 0) that it goes to; empty: all."""
 
     @property
     def modules_to_save(self) -> Sequence[str]:
@@ -71,3 +75,23 @@ class Tuner(Protocol):
 
     def after_step(self, model: Any, step: int, num_steps: int) -> None:
         """Called after each optimiser step, while gradients still exist; ``step`` counts from 1."""
+
+
+@runtime_checkable
+class KnowsSteps(Protocol):
+    """A method that has to know how long the run is before its first step."""
+
+    def begin(self, model: Any, num_steps: int) -> None:
+        """Called when training begins; ``num_steps`` optimiser steps. Raises PlanError where they do not suit."""
+
+
+@runtime_checkable
+class StartsFromData(Protocol):
+    """A method that may look at samples before training begins, once, never when it goes on from a checkpoint."""
+
+    @property
+    def wants_data(self) -> bool:
+        """Whether these settings ask for it."""
+
+    def start_from(self, model: Any, batches: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
+        """Set the values that training starts with. ``batches()`` gives batches of the training set, labels included."""

@@ -55,20 +55,26 @@ def empty_model(folder: Path, *, trust_remote_code: bool = False, auto_class: An
 def preview(settings: TunerSettings, build: Callable[[], Any]) -> Preview:
     """Attach the method to the empty model that ``build`` makes, and count. Raises PlanError for targets without a match.
 
-    Initialisations that read the weights (PiSSA, OLoRA) are counted with the plain one: the sizes are the same.
+    Initialisations that read weights or data are counted with the plain one: the sizes are the same (EVA's in sum).
     """
+    open_tuner(settings)  # the settings themselves, before the plain ones
     model = build()
     num_parameters = sum(parameter.numel() for parameter in model.parameters())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about copies on the meta device, which is the point here
         attached = open_tuner(_PlainStart(settings)).attach(model)
     modules = tuple(
-        name.removeprefix("base_model.model.")
-        for name, module in attached.named_modules()
-        if hasattr(module, "base_layer")
+        _plain_name(name, module) for name, module in attached.named_modules() if hasattr(module, "base_layer")
     )
     num_trainable = sum(parameter.numel() for parameter in attached.parameters() if parameter.requires_grad)
     return Preview(modules=modules, num_trainable=num_trainable, num_parameters=num_parameters)
+
+
+def _plain_name(name: str, module: Any) -> str:
+    """The name in the model without an adapter; of experts in one tensor, that of the tensor."""
+    plain = name.removeprefix("base_model.model.").replace(".base_layer", "")
+    tensor = getattr(module, "parameter_name", None)
+    return plain if tensor is None else f"{plain}.{tensor}"
 
 
 class _PlainStart:
@@ -77,7 +83,7 @@ class _PlainStart:
     def __init__(self, settings: TunerSettings) -> None:
         self.sft_type, self.code = settings.sft_type, settings.code
         self.target_modules, self.target_regex = settings.target_modules, settings.target_regex
-        self.modules_to_save = settings.modules_to_save
+        self.layers, self.modules_to_save = settings.layers, settings.modules_to_save
         self.options = {
             **settings.options,
             **({"init_lora_weights": "true"} if "init_lora_weights" in settings.options else {}),

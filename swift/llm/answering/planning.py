@@ -16,6 +16,7 @@ from swift.llm.plan.find import find_model, inherit, register_rows
 from swift.llm.plan.infer import resolve_infer
 from swift.llm.plan.merge import resolve_merge
 from swift.llm.plan.plans import InferPlan, MergePlan
+from swift.llm.plan.quant import read_hqq_layers
 from swift.utils.errors import CheckpointError, ModelError, PlanError
 from swift.utils.files import read_json
 from swift.utils.log import logger
@@ -61,9 +62,16 @@ def _gather(args: Any, sources: Mapping[str, str]) -> tuple[Any, Mapping[str, st
         model=model,
         checkpoint=checkpoint,
         checkpoint_generation_config=read_json(config) if config is not None and config.is_file() else None,
+        hqq_layers=_hqq_layers(args, sources),
         stamp=time.strftime("%Y%m%d-%H%M%S"),
     )
     return args, sources, facts, row, why
+
+
+def _hqq_layers(args: Any, sources: Mapping[str, str]) -> dict[str, Any] | None:
+    """What the file given now says; that of a checkpoint is in its plan, wherever its file has gone."""
+    given = not sources.get("hqq_dynamic_config_path", "checkpoint").startswith("checkpoint")
+    return read_hqq_layers(args.hqq_dynamic_config_path) if given and args.hqq_dynamic_config_path else None
 
 
 def _find_checkpoint(args: Any) -> CheckpointFacts | None:

@@ -15,14 +15,15 @@ class QuantArguments:
         "awq", "gptq", "aqlm"), inherit=True,
     )  # fmt: skip
     quantization_bit: int = arg(
-        0, "Bits of a weight; 0 is off. bnb takes 4 or 8; hqq 1, 2, 3, 4 or 8.", "quantization", choices=(0,
-        1, 2, 3, 4, 8), inherit=True,
+        0, "Bits of a weight; 0 is off. bnb takes 4 or 8; hqq 1, 2, 3, 4 or 8; eetq 8. The embeddings and the head "
+        "stay as they are.", "quantization", choices=(0, 1, 2, 3, 4, 8), inherit=True,
     )  # fmt: skip
     hqq_axis: int = arg(
         0, "Axis along which hqq groups weights.", "quantization", choices=(0, 1), inherit=True,
     )  # fmt: skip
     hqq_dynamic_config_path: str | None = arg(
-        None, "JSON file with hqq settings of single layers.", "quantization", path="always", inherit=True,
+        None, "JSON file with hqq settings of single layers: {\"self_attn.q_proj\": {\"nbits\": 8, \"group_size\": 64}}; "
+        "layers that it does not name stay as they are.", "quantization", path="always", inherit=True,
     )  # fmt: skip
     bnb_4bit_comp_dtype: str = arg(
         "AUTO", "Type that 4-bit weights are computed in; AUTO follows dtype.", "quantization",
@@ -35,6 +36,6 @@ class QuantArguments:
         True, "Quantize the scales of 4-bit weights as well.", "quantization", inherit=True,
     )  # fmt: skip
     bnb_4bit_quant_storage: str | None = arg(
-        None, "Type that packed 4-bit weights are stored as; FSDP needs the type of the other weights.",
-        "quantization", inherit=True,
+        None, "Type that packed 4-bit weights are stored as (uint8, fp16, bf16 or fp32; left out, uint8); FSDP needs the type "
+        "of the other weights.", "quantization", inherit=True,
     )  # fmt: skip

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from swift.llm.arguments.fields import Json, arg
 
 SFT_TYPES = (
-    "lora", "full", "longlora", "adalora", "ia3", "llamapro", "adapter", "vera", "boft", "fourierft", "reft",
+    "lora", "full", "longlora", "adalora", "ia3", "llamapro", "adapter", "vera", "boft", "fourierft", "reft", "oft", "loha",
+    "lokr", "miss", "hra", "vblora",
 )  # fmt: skip
 
 
@@ -16,7 +17,7 @@ class SftTypeArguments:
 
     sft_type: str = arg(
         "lora", "Tuning method. QLoRA is lora with quantization_bit 4.", "tuner", choices=SFT_TYPES,
-        starred=True, inherit=True,
+        starred=True, inherit=True, renamed={"bone": "miss"},
     )  # fmt: skip
 
 
@@ -30,13 +31,17 @@ class TunerArguments(SftTypeArguments):
     )  # fmt: skip
     target_modules: Sequence[str] = arg(
         ("DEFAULT",), "Modules that get an adapter, by name. DEFAULT (or AUTO) is the model's list, ALL "
-        "every linear layer but the head, EMBEDDING the embeddings; words and names can be combined.",
+        "every linear layer but the head; ATTENTION, MLP, EXPERTS, HEAD, EMBEDDING are those parts; words and names "
+        "can be combined.",
         "tuner", starred=True, commas=True, aliases=("lora_target_modules", "boft_target_modules",
         "vera_target_modules", "ia3_target_modules"), metavar="NAME",
     )  # fmt: skip
     target_regex: str | None = arg(
         None, "Regular expression that whole module names must match; replaces target_modules.", "tuner",
         aliases=("lora_target_regex",),
+    )  # fmt: skip
+    layers_to_transform: Sequence[int] = arg(
+        (), "Numbers (from 0) of the layers that get an adapter; left out, all.", "tuner", metavar="LAYER",
     )  # fmt: skip
     modules_to_save: Sequence[str] = arg(
         (), "Modules that are trained in full and saved beside the adapter. EMBEDDING stands for the "
@@ -71,8 +76,9 @@ class LoraArguments:
         0.05, "Dropout on the input of the adapter.", "tuner-lora", aliases=("lora_dropout_p",),
     )  # fmt: skip
     init_lora_weights: str = arg(
-        "true", "How the factors start. true leaves the model unchanged at first.", "tuner-lora",
-        choices=("true", "false", "gaussian", "pissa", "pissa_niter_<N>", "olora", "loftq"),
+        "true", "How the factors start. true leaves the model unchanged at first; pissa and olora take the main part of "
+        "the weights, eva that of the activations on the training set, loftq what 4-bit weights lose.", "tuner-lora",
+        choices=("true", "false", "gaussian", "orthogonal", "pissa", "pissa_niter_<N>", "olora", "loftq", "eva"),
         renamed={"guassian": "gaussian", "True": "true", "False": "false"},
     )  # fmt: skip
     lora_bias_trainable: str = arg("none", "Which biases are trained.", "tuner-lora", choices=("none", "all"))
@@ -117,6 +123,35 @@ class AdapterArguments:
         (), "Names of the feed-forward layers; each must be a target module too.", "tuner-ia3",
         metavar="NAME",
     )  # fmt: skip
+    oft_block_size: int = arg(
+        32, "Size of a block; it must divide the width of every layer's input.", "tuner-oft",
+    )  # fmt: skip
+    oft_dropout: float = arg(0.0, "Share of blocks that are left out at random.", "tuner-oft")
+    loha_rank: int = arg(8, "Rank of each of the two products.", "tuner-loha")
+    loha_alpha: int = arg(8, "Scale: the update is multiplied by alpha over rank.", "tuner-loha")
+    loha_dropout: float = arg(0.0, "Share of the ranks that are left out at random.", "tuner-loha")
+    lokr_rank: int = arg(8, "Rank of the large block.", "tuner-lokr")
+    lokr_alpha: int = arg(8, "Scale: the update is multiplied by alpha over rank.", "tuner-lokr")
+    lokr_dropout: float = arg(0.0, "Share of the ranks that are left out at random.", "tuner-lokr")
+    lokr_factor: int = arg(
+        -1, "Size of the small block; -1 is as near to the square root of each side as divides it.", "tuner-lokr",
+    )  # fmt: skip
+    lokr_decompose_both: bool = arg(False, "Give the small block a low rank, too.", "tuner-lokr")
+    miss_rank: int = arg(64, "Rank of the shared block.", "tuner-miss")
+    miss_dropout: float = arg(0.0, "Dropout on the input of the adapter.", "tuner-miss")
+    miss_form: str = arg(
+        "balance", "Kind of update: bat depends on the weight (Bone), mini repeats a smaller block.", "tuner-miss",
+        choices=("balance", "bat", "mini"),
+    )  # fmt: skip
+    miss_mini_rank: int = arg(1, "Width of the block of miss_form mini.", "tuner-miss")
+    hra_rank: int = arg(8, "Number of reflections, even.", "tuner-hra")
+    vblora_rank: int = arg(4, "Rank of the factors.", "tuner-vblora")
+    vblora_num_vectors: int = arg(256, "Number of vectors in the bank that all layers share.", "tuner-vblora")
+    vblora_vector_length: int = arg(
+        256, "Length of these vectors; it must divide the widths of every layer.", "tuner-vblora",
+    )  # fmt: skip
+    vblora_topk: int = arg(2, "How many vectors are mixed.", "tuner-vblora")
+    vblora_dropout: float = arg(0.0, "Dropout on the input of the adapter.", "tuner-vblora")
     llamapro_num_new_blocks: int = arg(4, "Number of layers that are inserted.", "tuner-llamapro")
     llamapro_num_groups: int | None = arg(
         None, "Groups that the new layers are spread over; left out, one for each of them.", "tuner-llamapro",

@@ -191,14 +191,42 @@ class DatasetRow:
 class TunerRow:
     """A tuning method: ``sft_type``, the code that attaches it, and what it can do.
 
-    ``tuner`` names a class that follows ``swift.tuners.base.Tuner``; None: not in this version.
+    ``tuner`` names a class that follows ``swift.tuners.base.Tuner``; None: not in this version. ``settings`` names the class
+    that reads ``arguments``, those of the command line that are this method's (some are of several methods). ``adapter``: a
+    checkpoint is laid over its base, otherwise it is a whole model; ``placed``: the adapter goes where --target_modules says.
     """
 
     name: str
     title: str
     tuner: str | None
+    settings: str | None = None
+    arguments: tuple[str, ...] = ()
     paper: str = ""
     merges: bool = True
     adapter: bool = True
+    placed: bool = True
     help: str = ""
     status: Literal["ready", "planned"] = "ready"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantRow:
+    """A way of holding weights in few bits.
+
+    ``spellings`` are further names that ``quantization_config`` of a ``config.json`` uses. ``bits`` are the widths that plain
+    weights can be quantised to while they are loaded, empty: only files that are quantised already are read. ``requires`` are
+    packages (with the least version) that run such weights, ``adapter_requires`` those that an adapter over them needs besides;
+    ``gpu``: nothing runs without one. ``adapters`` are the tuning methods that work over the packed weights. ``expands``: the
+    weights can be turned into plain ones while they are loaded; training does that, so everything works on them.
+    """
+
+    name: str
+    title: str
+    spellings: tuple[str, ...] = ()
+    bits: tuple[int, ...] = ()
+    requires: tuple[str, ...] = ()
+    adapter_requires: tuple[str, ...] = ()
+    gpu: bool = False
+    adapters: tuple[str, ...] = ()
+    expands: bool = False
+    help: str = ""

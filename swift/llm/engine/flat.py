@@ -90,7 +90,8 @@ class FlatModel:
         for item, _ in group:
             item.cache = item.cache or RequestCache()
         ids = [item.tokens[item.cached : item.cached + count] for item, count in group]
-        return self._forward(ids, [Chunk(item.cache, item.cached, count) for item, count in group])
+        chunks = [Chunk(item.cache, item.cached, count, len(item.request.prompt)) for item, count in group]
+        return self._forward(ids, chunks)
 
     def _forward(self, ids: Sequence[Sequence[int]], chunks: list[Chunk]) -> torch.Tensor:
         positions = [place for chunk in chunks for place in range(chunk.past, chunk.past + chunk.count)]
@@ -123,8 +124,9 @@ class FlatModel:
             self.engage()
             cache, other = RequestCache(), RequestCache()
             try:
-                self._forward([prompt[:4], prompt[:2]], [Chunk(cache, 0, 4), Chunk(other, 0, 2)])
-                found = self._forward([prompt[2:4], prompt[4:]], [Chunk(other, 2, 2), Chunk(cache, 4, _PROBE - 4)])
+                self._forward([prompt[:4], prompt[:2]], [Chunk(cache, 0, 4, _PROBE), Chunk(other, 0, 2, 4)])
+                rest = [Chunk(other, 2, 2, 4), Chunk(cache, 4, _PROBE - 4, _PROBE)]
+                found = self._forward([prompt[2:4], prompt[4:]], rest)
             except (EngineError, TypeError, AttributeError, KeyError, RuntimeError) as error:
                 return f"{type(self._causal).__name__} does not take cached attention ({error})"
         if cache.num_layers != self._config.num_hidden_layers:

@@ -43,7 +43,7 @@ PROMPTS = (
 class MergeResult:
     """What a merge did. ``difference``: largest absolute difference of logits between merged and unmerged model over
     ``num_tokens`` prompt tokens; ``effect``: how far the adapter moved them from the base's. ``made`` False: the target
-    was there already, made from the same base and adapter, and whole.
+    was there already, made from the same base and adapter, and whole. ``note`` is what else is to be said.
     """
 
     target: Path
@@ -51,6 +51,7 @@ class MergeResult:
     difference: float
     effect: float
     num_tokens: int
+    note: str = ""
 
     def line(self) -> str:
         """For the terminal."""
@@ -58,7 +59,8 @@ class MergeResult:
             f"merged and unmerged logits differ by at most {self.difference:.2g} over {self.num_tokens:,} prompt tokens"
             f" (the adapter moves them by up to {self.effect:.2g})"
         )
-        return f"{'merged into' if self.made else 'merged before:'} {self.target}\n{proof}"
+        over = f"\n{self.note}" if self.note else ""
+        return f"{'merged into' if self.made else 'merged before:'} {self.target}\n{proof}{over}"
 
 
 def merge_checkpoint(plan: MergePlan) -> MergeResult:
@@ -107,8 +109,9 @@ def merge_checkpoint(plan: MergePlan) -> MergeResult:
             "rounding to %s takes back much of what the adapter does; --dtype fp32 keeps it all", plan.model.dtype
         )
     return MergeResult(
-        target=target, made=True, difference=proof["difference"], effect=effect, num_tokens=sum(map(len, prompts))
-    )
+        target=target, made=True, difference=proof["difference"], effect=effect, num_tokens=sum(map(len, prompts)),
+        note=_note(plan),
+    )  # fmt: skip
 
 
 def _existing(plan: MergePlan, target: Path, origin: dict[str, Any]) -> MergeResult | None:
@@ -135,6 +138,17 @@ def _existing(plan: MergePlan, target: Path, origin: dict[str, Any]) -> MergeRes
         difference=record["difference"],
         effect=record["effect"],
         num_tokens=record["num_tokens"],
+        note=_note(plan),
+    )
+
+
+def _note(plan: MergePlan) -> str:
+    """What is to be said of an adapter that was trained over other weights than it is folded into."""
+    if plan.trained_over is None:
+        return ""
+    return (
+        f"the adapter was trained over {plan.trained_over} weights and is folded into the plain ones they were made from: compared"
+        " with those here, and close to what it did over the others"
     )
 
 

@@ -15,6 +15,7 @@ from transformers import AutoConfig, PreTrainedModel
 from transformers.utils import logging as hf_logging
 
 from swift.kernels.attention import register
+from swift.llm.model.quantized import finish, loading_options, prepare_config
 from swift.llm.plan.plans import ModelPlan
 from swift.utils.bars import foreign_bars
 from swift.utils.errors import CheckpointError, ModelError
@@ -43,6 +44,7 @@ def load_model(plan: ModelPlan) -> PreTrainedModel:
         placing = {"device_map": plan.device_map, "max_memory": _max_memory(plan.max_memory)}
     elif plan.device != "cpu":
         placing = {"device_map": {"": plan.device}}
+    placing |= loading_options(plan)
     loader = load_object(plan.loader)
     verbosity = hf_logging.get_verbosity()
     hf_logging.set_verbosity(logging.ERROR)  # its report of missing weights is ours to make, as an error
@@ -63,7 +65,7 @@ def load_model(plan: ModelPlan) -> PreTrainedModel:
     finally:
         hf_logging.set_verbosity(verbosity)
     _check_report(report, folder)
-    loaded: PreTrainedModel = model
+    loaded: PreTrainedModel = finish(model, plan)
     return loaded
 
 
@@ -127,10 +129,7 @@ def _config(plan: ModelPlan, folder: Path) -> Any:
         raise _translated(error, folder, plan) from error
     if plan.rope_scaling is not None:
         _scale_rope(config, plan.rope_scaling)
-    if plan.quantization is not None:
-        raise ModelError(
-            f"{folder}: quantised weights are not in this version. Use the unquantised twin of this model."
-        )
+    prepare_config(config, plan)
     return config
 
 

@@ -16,9 +16,10 @@ from swift.llm.plan.facts import CheckpointFacts, MachineFacts, ModelFacts
 from swift.llm.plan.model import resolve_attention, resolve_dtype, resolve_model, resolve_template
 from swift.llm.plan.plans import Dtype, ModelPlan, TemplatePlan, TrainPlan, TunerPlan
 from swift.llm.plan.problems import Problems, Reasons
+from swift.llm.plan.quant import QUANT_ARGUMENTS, resolve_quantization
 from swift.llm.plan.store import from_json
 
-__all__ = ["InferFacts", "recorded_run", "resolve_weights", "stored_dtype", "was_given"]
+__all__ = ["InferFacts", "recorded_run", "resolve_weights", "stored_dtype", "unquantized", "was_given"]
 
 TEMPLATE_FIELDS = {
     "template_type": "template_type", "system": "system", "tools_prompt": "tools_prompt", "date": "template_date",
@@ -29,12 +30,15 @@ TEMPLATE_FIELDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferFacts:
-    """What the resolver needs to know of the world. ``stamp`` names the result file (YYYYmmdd-HHMMSS)."""
+    """What the resolver needs to know of the world. ``stamp`` names the result file (YYYYmmdd-HHMMSS); ``hqq_layers`` is what
+    the file of HQQ's settings of single layers says.
+    """
 
     machine: MachineFacts
     model: ModelFacts
     checkpoint: CheckpointFacts | None = None
     checkpoint_generation_config: Mapping[str, Any] | None = None
+    hqq_layers: Mapping[str, Any] | None = None
     stamp: str = ""
 
 
@@ -59,7 +63,7 @@ def resolve_weights(
     where = f"checkpoint {Path(facts.checkpoint.path).name}" if facts.checkpoint else ""
     if facts.checkpoint is not None:
         reasons.note("model.path", where if facts.checkpoint.kind == "full" else f"the base of {where}")
-    _refuse_quantization(reasons.sources, problems)
+    compute = resolve_dtype(args, facts.model, facts.machine, row, reasons, problems)
     flat = supports_varlen(facts.model.model_config)
     model = resolve_model(
         # The checkpoint's scaling is taken as it was decided then, below; it is not decided anew without max_length.
@@ -67,11 +71,12 @@ def resolve_weights(
         facts.model,
         facts.machine,
         row,
-        dtype=resolve_dtype(args, facts.model, facts.machine, row, reasons, problems),
+        dtype=compute,
         attention=resolve_attention(args, facts.model, facts.machine, flat=flat, reasons=reasons, problems=problems),
         reasons=reasons,
         problems=problems,
     )
+    model = replace(model, quantization=_quantization(args, facts, recorded, row, compute, where, reasons, problems))
     truncation = args.truncation_strategy
     if truncation in ("split", "truncation_right"):
         problems.add(f"--truncation_strategy {truncation}: a prompt keeps its end, in one piece. Use delete or truncation_left.")
@@ -133,12 +138,50 @@ def _resolve_tuner(
 def stored_dtype(facts: InferFacts) -> Dtype:
     """The dtype that the base is stored in: what a merge keeps, since the adapter's sum fits no other one better."""
     stored = facts.model.weight_dtype
+    if facts.model.quantization_config:  # the files' own integers say nothing of the weights they stand for
+        config = facts.model.model_config
+        named = str(config.get("dtype") or config.get("torch_dtype") or "bfloat16").removeprefix("torch.")
+        return {"float32": "fp32", "float16": "fp16"}.get(named, "bf16")  # type: ignore[return-value]
     return stored if stored in ("fp32", "fp16", "bf16") else "fp32"  # type: ignore[return-value]
 
 
-def _refuse_quantization(sources: Mapping[str, str], problems: Problems) -> None:
-    told = {"quantization_bit", "quant_method", "hqq_dynamic_config_path"}  # resolve_model names these
-    for field in fields(QuantArguments):
-        given = not sources.get(field.name, "checkpoint").startswith("checkpoint")
-        if given and field.name not in told:
-            problems.add(f"--{field.name}: quantising at load time is not in this version. Leave it out.")
+def _quantization(
+    args: Any,
+    facts: InferFacts,
+    recorded: TrainPlan | None,
+    row: ModelRow,
+    compute: Dtype,
+    where: str,
+    reasons: Reasons,
+    problems: Problems,
+) -> Mapping[str, Any] | None:
+    """How the weights are held: as given now, else as an adapter was trained over them.
+
+    Whole weights are those of a full run or of a merge, and a merge goes into plain weights: theirs is not taken over.
+    """
+    adapter = facts.checkpoint is not None and facts.checkpoint.kind == "adapter"
+    if not adapter and not any(was_given(name, reasons) for name in QUANT_ARGUMENTS):
+        args = unquantized(args)
+    layers = facts.hqq_layers
+    if layers is None and recorded is not None and recorded.model.quantization is not None:
+        layers = recorded.model.quantization.get("hqq_layers")
+    decided = resolve_quantization(
+        args, facts.model, facts.machine, row, compute=compute, sft_type=_tuned_with(args, facts, recorded) if adapter else None,
+        trains=False, layers=layers, reasons=reasons, problems=problems,
+    )  # fmt: skip
+    if decided is None:
+        return None
+    if adapter and not was_given("quantization_bit", reasons):
+        reasons.note("model.quantization_bit", f"{where} was trained over it" if not decided.get("stored") else "config.json")
+    return decided
+
+
+def _tuned_with(args: Any, facts: InferFacts, recorded: TrainPlan | None) -> str:
+    """The method of the checkpoint's adapter."""
+    config = (facts.checkpoint.adapter_config if facts.checkpoint is not None else None) or {}
+    return recorded.tuner.sft_type if recorded is not None else str(config.get("peft_type", args.sft_type)).lower()
+
+
+def unquantized(args: Any) -> Any:
+    """The arguments without anything about weights in few bits."""
+    return replace(args, **{field.name: field.default for field in fields(QuantArguments)})

@@ -27,7 +27,8 @@ GIB = 2**30
 PACKAGES = (
     "torch", "transformers", "peft", "trl", "accelerate", "datasets", "tokenizers", "safetensors", "numpy",
     "huggingface_hub", "modelscope-hub", "flash-attn", "bitsandbytes", "deepspeed", "liger-kernel", "vllm", "lmdeploy",
-    "tensorboard", "matplotlib", "wandb", "swanlab",
+    "tensorboard", "matplotlib", "wandb", "swanlab", "hqq", "eetq", "kernels", "optimum", "gptqmodel", "aqlm",
+    "compressed-tensors", "fbgemm-gpu",
 )  # fmt: skip
 """Packages whose versions a plan may rest on; those not installed are absent from ``MachineFacts.versions``."""
 
@@ -123,7 +124,12 @@ def gather_model(folder: str | os.PathLike[str], hub_id: str | None = None) -> M
             " expected). Copy the file from the original model."
         )
     weights = read_weights(root, required=hub_id is None or not is_hub_id(hub_id))
-    quantization = _mapping(config.get("quantization_config"))
+    # Models that read media state it of their language model; older files of compressed-tensors by another name.
+    text = _mapping(config.get("text_config")) or {}
+    quantization = next(
+        (found for part in (config, text) for key in ("quantization_config", "compression_config") if (found := _mapping(part.get(key)))),
+        None,
+    )
     return ModelFacts(
         path=str(root.absolute()),
         hub_id=hub_id,

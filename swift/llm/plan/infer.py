@@ -15,6 +15,8 @@ from swift.llm.plan.data import dataset_items
 from swift.llm.plan.merge import merge_of
 from swift.llm.plan.plans import DataPlan, GeneratePlan, InferPlan, MergePlan
 from swift.llm.plan.problems import Problems, Reasons
+from swift.llm.plan.quant import check_stored
+from swift.llm.plan.tuner import refuse_merge
 
 __all__ = ["resolve_infer", "sampling_of"]
 
@@ -62,12 +64,17 @@ def resolve_infer(
     if adapter is not None:
         reasons.note("adapter", "the checkpoint holds an adapter")
     merge = None
+    if args.merge_lora and adapter is not None:
+        check_stored(model.quantization, row, model.path, problems)
     if args.merge_lora and adapter is None:
         problems.add(
             "--merge_lora true: there is no adapter to fold in. Leave it out, or give --ckpt_dir of a LoRA run."
         )
     elif args.merge_lora and tuner is not None and adapter is not None:
+        refuse_merge(tuner, tuners, problems)
         merge = merge_of(args, facts, model, template, tuner, device=args.merge_device_map or "cpu", replaces=False)
+        if not was_given("quantization_bit", reasons):
+            model = replace(model, quantization=None)  # what was folded in lies in plain weights now
         reasons.note("merge", f"{reasons.sources.get('merge_lora', 'default')}; the answers come from {merge.target}")
     elif "merge_device_map" in sources or "save_safetensors" in sources:
         problems.add(

@@ -44,8 +44,9 @@ def estimate(
     trained_tokens: int,
     tokens_per_chunk: int,
     optim: str,
+    weight_bytes: int | None = None,
 ) -> MemoryEstimate:
-    """What one optimiser step needs at its peak.
+    """What one optimiser step needs at its peak. ``weight_bytes`` are those of weights in few bits, None: all in one dtype.
 
     Activations per token and layer, in compute dtype: two norms' inputs and outputs, q, k, v, the attention's output and
     projection, two residuals (``10 C`` with the key and value widths counted as C), and gate, up, activation and product
@@ -65,7 +66,9 @@ def estimate(
     state_bytes = 1 if "8bit" in optim else 4
     return MemoryEstimate(
         runtime=RUNTIME_BYTES,
-        weights=num_parameters * BYTES[weight_dtype] + (num_parameters * 2 if compute_dtype != weight_dtype else 0),
+        weights=num_parameters * BYTES[weight_dtype] + (num_parameters * 2 if compute_dtype != weight_dtype else 0)
+        if weight_bytes is None
+        else weight_bytes,
         gradients=num_trainable * 4,
         optimizer=num_trainable * states * state_bytes,
         activations=activations,

@@ -11,9 +11,18 @@ from swift.llm.arguments.answer import AnswerArguments, EngineArguments
 from swift.llm.arguments.data import DataArguments
 from swift.llm.arguments.generate import GenerationArguments, StopArguments
 from swift.llm.catalog.rows import ModelRow, TunerRow
-from swift.llm.plan.checkpoint import InferFacts, resolve_weights, stored_dtype, was_given
+from swift.llm.plan.checkpoint import (
+    InferFacts,
+    recorded_run,
+    resolve_weights,
+    stored_dtype,
+    unquantized,
+    was_given,
+)
 from swift.llm.plan.plans import MergePlan, ModelPlan, TemplatePlan, TunerPlan
 from swift.llm.plan.problems import Problems, Reasons
+from swift.llm.plan.quant import QUANT_ARGUMENTS, check_stored, describe
+from swift.llm.plan.tuner import refuse_merge
 
 __all__ = ["merge_of", "resolve_merge"]
 
@@ -49,11 +58,18 @@ def resolve_merge(
         problems.add(f"--ckpt_dir {given}: give the checkpoint-<step> folder of a LoRA run.")
     # fp16 is a storage format here: whether the machine computes well in it does not matter.
     asked = args if args.dtype != "fp16" else replace(args, dtype="AUTO")
+    for name in QUANT_ARGUMENTS:
+        if was_given(name, reasons):
+            problems.add(f"--{name}: an adapter is folded into plain weights. Leave it out.")
+    asked = unquantized(asked)
     model, template, tuner = resolve_weights(asked, facts, row, templates, tuners, reasons, problems)
     device = reasons.decide(
         "model.device_map", "merge_device_map", args.merge_device_map, "auto" if facts.machine.gpus else "cpu",
         "merging is the whole job" if facts.machine.gpus else "no GPU on this machine",
     )  # fmt: skip
+    if tuner is not None:
+        refuse_merge(tuner, tuners, problems)
+    check_stored(model.quantization, row, model.path, problems)
     problems.stop_if_any()
     assert tuner is not None  # an adapter's checkpoint has one, or there was a problem
     plan = merge_of(args, facts, model, template, tuner, device=device, replaces=True)
@@ -62,6 +78,8 @@ def resolve_merge(
     else:
         reasons.note("model.dtype", "the dtype that the base is stored in")
     reasons.note("target", "beside the checkpoint")
+    if plan.trained_over is not None:
+        reasons.note("trained_over", "while training; it is folded into the plain weights")
     reasons.take("safetensors", "save_safetensors", args.save_safetensors)
     return replace(plan, reasons=dict(reasons.by_field))
 
@@ -79,12 +97,14 @@ def merge_of(
     """The merge of the checkpoint's adapter into its base, beside the checkpoint, on ``device`` (``auto``: all there are)."""
     assert facts.checkpoint is not None
     checkpoint = Path(facts.checkpoint.path)
+    recorded = recorded_run(facts.checkpoint)
     return MergePlan(
         command="merge-lora",
         model=replace(
             model,
             dtype=stored_dtype(facts),
             device="cpu",
+            quantization=model.quantization if model.quantization and model.quantization.get("stored") else None,
             device_map=None if device == "cpu" else device,
             max_memory=(),
         ),
@@ -92,6 +112,7 @@ def merge_of(
         checkpoint=str(checkpoint),
         tuner=tuner,
         target=str(checkpoint.with_name(checkpoint.name + "-merged")),
+        trained_over=describe(recorded.model.quantization) if recorded is not None else None,
         safetensors=args.save_safetensors,
         replace=replaces,
         use_hf=bool(args.use_hf),

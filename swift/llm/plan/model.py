@@ -97,15 +97,7 @@ def resolve_model(
     reasons: Reasons,
     problems: Problems,
 ) -> ModelPlan:
-    """The plan of one model's weights; ``dtype`` is the dtype they are held in."""
-    for key in ("quantization_bit", "quant_method", "hqq_dynamic_config_path"):
-        if getattr(args, key):
-            problems.add(
-                f"--{key} {getattr(args, key)}: working on quantised weights is not in this version. Leave it out."
-            )
-    if model.quantization_config:
-        problems.add(f"{model.path}: its weights are quantised ({model.quantization_config.get('quant_method')}); this version"
-                     " loads unquantised weights only. Use the unquantised twin of this model.")  # fmt: skip
+    """The plan of one model's weights; ``dtype`` is the dtype they are held in, those in few bits apart (``plan.quant``)."""
     if args.model_kwargs:
         problems.add(
             "--model_kwargs: only multimodal models take them, and they are not in this version. Leave it out."

@@ -20,7 +20,8 @@ class ModelPlan:
     """The model to load. ``path`` is a local folder; ``dtype`` the dtype of the frozen or trained weights.
 
     ``attention`` is an attention implementation as transformers names it, or ``varlen`` (ours: per sample, no mask).
-    ``revision`` None is the catalog's; ``device`` is ``cpu``, ``cuda``, ``mps`` or a device map.
+    ``revision`` None is the catalog's; ``device`` is ``cpu``, ``cuda``, ``mps`` or a device map. ``quantization`` says how
+    weights in few bits are held (see `plan.quant`), None: they are plain.
     """
 
     model_type: str | None
@@ -108,13 +109,15 @@ class DataPlan:
 class TunerPlan:
     """The tuning method and its settings; ``options`` are the arguments of its group that it reads.
 
-    ``code`` is "module:attribute" of the method's class, from its row.
+    ``code`` is "module:attribute" of the method's class, from its row. ``layers`` are the numbers of the layers that it goes
+    to (empty: all).
     """
 
     sft_type: str
     code: str | None = None
     target_modules: tuple[str, ...] = ()
     target_regex: str | None = None
+    layers: tuple[int, ...] = ()
     modules_to_save: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -192,7 +195,8 @@ class MergePlan:
     """Fold the adapter of ``checkpoint`` into ``model`` (held in the dtype it is saved in) and write ``target``.
 
     ``replace``: a merge that is there already is made again; otherwise it is used if it was made from the same base and
-    adapter. ``template`` encodes the prompts that the proof runs on.
+    adapter. ``template`` encodes the prompts that the proof runs on. ``trained_over`` names the weights in few bits that the
+    adapter was trained over, where it was.
     """
 
     command: str
@@ -201,6 +205,7 @@ class MergePlan:
     checkpoint: str
     tuner: TunerPlan
     target: str
+    trained_over: str | None = None
     safetensors: bool = True
     replace: bool = True
     use_hf: bool = False

@@ -18,6 +18,8 @@ from swift.llm.plan.memory import checkpoint_bytes, estimate, human
 from swift.llm.plan.model import resolve_attention, resolve_dtype, resolve_model, resolve_template
 from swift.llm.plan.plans import DataPlan, GeneratePlan, ModelPlan, TemplatePlan, TrainPlan, TunerPlan
 from swift.llm.plan.problems import Problems, Reasons
+from swift.llm.plan.quant import held_bytes, resolve_quantization, stored_parameters
+from swift.llm.plan.tuner import fit_samples, resolve_tuner
 from swift.trainers.config import TOKENS_PER_CHUNK, TrainerConfig
 
 NOT_YET: Mapping[str, str] = {
@@ -45,7 +47,6 @@ NOT_YET_VALUES: Mapping[str, tuple[Any, str]] = {
         None,
         "a floor rate outside Megatron (use --lr_scheduler_type cosine_with_min_lr with --lr_scheduler_kwargs)",
     ),
-    "tuner_backend": ("peft", "this tuner backend"),
     "fsdp_num": (1, "TorchAcc"),
     "model_layer_cls_name": (None, "TorchAcc"),
     "metric_warmup_step": (0, "TorchAcc"),
@@ -56,9 +57,7 @@ NOT_YET_VALUES: Mapping[str, tuple[Any, str]] = {
 """Arguments that this version takes at one value only."""
 
 SATELLITES: Mapping[str, str] = {
-    "galore_": "use_galore", "lisa_": "lisa_activated_layers", "llamapro_": "llamapro", "adalora_": "adalora",
-    "ia3_": "ia3", "reft_": "reft", "boft_": "boft", "vera_": "vera", "fourier_": "fourierft", "adapter_": "adapter",
-    "bnb_4bit_": "quantization_bit", "hqq_": "quant_method",
+    "galore_": "use_galore", "lisa_": "lisa_activated_layers",
 }  # fmt: skip
 """Settings of a method, by prefix: given without the method they would be ignored, so they are refused."""
 
@@ -71,16 +70,13 @@ EFFECT_ONLY_WITH: Mapping[str, str] = {
 }
 """Settings of something that is not in this version: given, they would be ignored, so they are refused."""
 
-LORA_ONLY = ("lora_rank", "lora_alpha", "lora_dropout", "init_lora_weights", "lora_bias_trainable", "lora_dtype",
-             "use_dora", "use_rslora", "lora_lr_ratio")  # fmt: skip
-FULL_ONLY = ("freeze_parameters", "freeze_parameters_ratio", "additional_trainable_parameters")
 SAMPLING = ("do_sample", "temperature", "top_k", "top_p", "repetition_penalty", "num_beams", "max_new_tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainFacts:
     """What the resolver needs to know of the world. ``run_dir`` is the folder of this run, chosen from what exists;
-    ``loss_scale`` what the file of loss weights says.
+    ``loss_scale`` what the file of loss weights says, ``hqq_layers`` the file of HQQ's settings of single layers.
     """
 
     machine: MachineFacts
@@ -89,6 +85,7 @@ class TrainFacts:
     run_dir_reason: str
     resume_from: str | None = None
     loss_scale: str | None = None
+    hqq_layers: Mapping[str, Any] | None = None
 
 
 def resolve_train(
@@ -107,7 +104,7 @@ def resolve_train(
     reasons.note("model.model_type", row_reason)
     reasons.note("run_dir", facts.run_dir_reason)
     refuse_what_is_missing(args, sources, problems)
-    tuner = _resolve_tuner(args, row, tuners, reasons, problems)
+    tuner = resolve_tuner(args, row, tuners, reasons, problems)
     compute = resolve_dtype(args, facts.model, facts.machine, row, reasons, problems)
     template, data = resolve_samples(
         command, args, facts.model, row, templates, facts.loss_scale, reasons=reasons, problems=problems
@@ -116,6 +113,7 @@ def resolve_train(
         args, facts.model, facts.machine, flat=data.padding_free, reasons=reasons, problems=problems
     )
     data, attention = _fit_attention(args, data, attention, facts, reasons, problems)
+    tuner, template = fit_samples(args, command, tuner, template, data, reasons, problems)
     held = "fp32" if tuner.sft_type == "full" or (compute == "fp16" and not facts.machine.gpus) else compute
     if held != compute:
         reasons.note(
@@ -132,6 +130,11 @@ def resolve_train(
         reasons=reasons,
         problems=problems,
     )
+    quantization = resolve_quantization(
+        args, facts.model, facts.machine, row, compute=compute, sft_type=tuner.sft_type, layers=facts.hqq_layers,
+        reasons=reasons, problems=problems,
+    )  # fmt: skip
+    model = replace(model, quantization=quantization)
     trainer = _resolve_trainer(args, facts, tuner, model, compute, data, reasons, problems)
     problems.stop_if_any()
     return TrainPlan(
@@ -201,11 +204,9 @@ def refuse_what_is_missing(args: Any, sources: Mapping[str, str], problems: Prob
             problems.add(f"--{name} {_shown(value)}: {what} is not in this version. Leave it out.")
     for prefix, method in SATELLITES.items():
         given = [name for name in sources if name.startswith(prefix)]
-        active = getattr(args, method) if hasattr(args, method) else args.sft_type == method
-        if given and not active:
-            how = f"--{method}" if hasattr(args, method) else f"--sft_type {method}"
+        if given and not getattr(args, method):
             problems.add(
-                f"{', '.join('--' + name for name in given)}: has an effect only with {how}. Leave it out, or add {how}."
+                f"{', '.join('--' + name for name in given)}: has an effect only with --{method}. Leave it out, or add that."
             )
     for name, needed in EFFECT_ONLY_WITH.items():
         if name in sources:
@@ -218,63 +219,6 @@ def refuse_what_is_missing(args: Any, sources: Mapping[str, str], problems: Prob
                 problems.add(
                     f"--{name}: has an effect in training only with --predict_with_generate true. Leave it out, or add that."
                 )
-
-
-def _resolve_tuner(
-    args: Any, row: ModelRow, tuners: Mapping[str, TunerRow], reasons: Reasons, problems: Problems
-) -> TunerPlan:
-    name = reasons.take("tuner.sft_type", "sft_type", args.sft_type)
-    known = tuners[name]
-    if known.tuner is None:
-        ready = ", ".join(sorted(key for key, tuner in tuners.items() if tuner.tuner))
-        problems.add(f"--sft_type {name}: {known.title} is not in this version; it has {ready}.")
-    given = reasons.sources
-    if name != "full":
-        for flag in FULL_ONLY:
-            if getattr(args, flag):
-                problems.add(
-                    f"--{flag}: only --sft_type full freezes parts of the model; --sft_type is {name}. Leave one of them out."
-                )
-    if name == "full":
-        for flag in (*LORA_ONLY, "target_regex"):
-            if flag in given and not given[flag].startswith("checkpoint"):
-                problems.add(f"--{flag}: an adapter's setting; --sft_type is full. Leave one of them out.")
-        ratio = args.freeze_parameters_ratio
-        if not 0 <= ratio <= 1:
-            problems.add(f"--freeze_parameters_ratio {ratio}: is a share from 0 to 1.")
-        options: dict[str, Any] = {flag: getattr(args, flag) for flag in FULL_ONLY}
-        return TunerPlan(
-            sft_type=name,
-            code=known.tuner,
-            options={k: tuple(v) if isinstance(v, list) else v for k, v in options.items()},
-        )
-    if args.lora_rank < 1:
-        problems.add(f"--lora_rank {args.lora_rank}: is a count from 1 up.")
-    if not 0 <= args.lora_dropout < 1:
-        problems.add(f"--lora_dropout {args.lora_dropout}: is a probability from 0 up to, not including, 1.")
-    targets: tuple[str, ...] = tuple(args.target_modules)
-    if args.target_regex is not None:
-        reasons.take("tuner.target_regex", "target_regex", args.target_regex)
-    elif set(targets) & {"DEFAULT", "AUTO"}:
-        rest = tuple(item for item in targets if item not in ("DEFAULT", "AUTO"))
-        targets = row.default_targets + rest
-        reasons.note(
-            "tuner.target_modules",
-            f"{given.get('target_modules', 'default')}: DEFAULT is what row {row.model_type} names",
-        )
-    else:
-        reasons.take("tuner.target_modules", "target_modules", targets)
-    options = {flag: getattr(args, flag) for flag in LORA_ONLY}
-    for flag in LORA_ONLY:
-        reasons.take(f"tuner.{flag}", flag, options[flag])
-    return TunerPlan(
-        sft_type=name,
-        code=known.tuner,
-        target_modules=targets,
-        target_regex=args.target_regex,
-        modules_to_save=tuple(args.modules_to_save),
-        options=options,
-    )
 
 
 def _resolve_loss(
@@ -472,7 +416,7 @@ def _resolve_checkpointing(
 def predict_memory(facts: TrainFacts, tuner: TunerPlan, model: ModelPlan, compute: str, *, tokens: int, trained_tokens: int | None = None,
                    num_trainable: int | None = None, optim: str = "adamw") -> Any:  # fmt: skip
     """A :class:`MemoryEstimate` for micro-batches of ``tokens`` tokens; adapters are taken as 1 % of the parameters until counted."""
-    total = facts.model.num_parameters or 0
+    total = facts.model.num_parameters or stored_parameters(facts.model) or 0
     if num_trainable is None:
         num_trainable = total if tuner.sft_type == "full" else total // 100
     return estimate(
@@ -485,12 +429,16 @@ def predict_memory(facts: TrainFacts, tuner: TunerPlan, model: ModelPlan, comput
         trained_tokens=tokens if trained_tokens is None else trained_tokens,
         tokens_per_chunk=TOKENS_PER_CHUNK,
         optim=optim,
+        weight_bytes=held_bytes(facts.model.model_config, total, model.dtype, model.quantization)
+        if model.quantization is not None
+        else None,
     )
 
 
 def predict_checkpoint_bytes(plan: TrainPlan, num_parameters: int, num_trainable: int) -> int:
     """Bytes of one checkpoint of this run."""
-    saved = num_parameters if plan.tuner.sft_type == "full" else num_trainable
+    whole = {"full": num_parameters, "llamapro": num_parameters + num_trainable}
+    saved = whole.get(plan.tuner.sft_type, num_trainable)
     return checkpoint_bytes(
         num_saved=saved,
         num_trainable=num_trainable,

@@ -164,7 +164,9 @@ def verify(
     if tokenizer.chat_template is None:
         return Verdict(True, 0, template=template.name)
     # Compared as the format stands: no limit, no other system text than the conversation's, control tokens as text.
-    plan = replace(template.plan, max_length=None, system=None, train_on_inputs=False, last_round=False, loss_scale=None)
+    plan = replace(
+        template.plan, max_length=None, system=None, train_on_inputs=False, last_round=False, loss_scale=None
+    )
     ours = Template(template.row, tokenizer, plan)
     theirs = Template(None, tokenizer, plan)
     chosen = _named(conversations) if conversations is not None else _built_in(tokenizer)
@@ -174,7 +176,7 @@ def verify(
         results = [result for name, one in chosen.items() for result in _compared(ours, theirs, name, one)]
     found = [result for result in results if result.state == "different"]
     behind = [result for result in results if result.state == "behind"]
-    first = (found or behind or [None])[0]
+    first = next(iter([*found, *behind]), None)
     return Verdict(
         equal=not found and not behind,
         checked=sum(result.state != "skipped" for result in results),
@@ -214,7 +216,7 @@ def _compared(ours: Template, theirs: Template, name: str, conversation: Convers
         if not generate and not why and (loses == "reasoning" or (loses == "system" and has_system)):
             why = f"the chat template's text of a whole conversation lacks the {loses}; the prompt is compared"
         if why:
-            yield Result(name, what, "skipped", why)  # type: ignore[arg-type]
+            yield Result(name, what, "skipped", why)
             continue
         if generate:
             got, expected, trained = ours.encode_prompt(chosen), theirs.encode_prompt(chosen), 0
@@ -226,10 +228,10 @@ def _compared(ours: Template, theirs: Template, name: str, conversation: Convers
             got, expected = sample.input_ids.tolist(), official.input_ids.tolist()
             trained = int(sample.trained.nonzero()[0][-1]) + 1
         if got == expected:
-            yield Result(name, what, "equal")  # type: ignore[arg-type]
+            yield Result(name, what, "equal")
             continue
         state: State = "behind" if trained and got[:trained] == expected[:trained] else "different"
-        yield Result(name, what, state, difference=_difference(ours.tokenizer, got, expected))  # type: ignore[arg-type]
+        yield Result(name, what, state, difference=_difference(ours.tokenizer, got, expected))
 
 
 def _unfit(ours: Template, theirs: Template, name: str, conversation: Conversation, generate: bool) -> str:

@@ -139,8 +139,10 @@ class RowRenderer:
         if system is not None and "system" in self.row.strip:
             system = system.strip()
         fmt = self.tool_format
-        if fmt is not None and fmt.ids is not None and (
-            conversation.tools or any(m.role == "tool" or m.tool_calls for m in messages)
+        if (
+            fmt is not None
+            and fmt.ids is not None
+            and (conversation.tools or any(m.role == "tool" or m.tool_calls for m in messages))
         ):
             messages = fmt.ids(messages)
         thinking = conversation.template_kwargs.get("enable_thinking", self.plan.enable_thinking)

@@ -95,9 +95,7 @@ class Locator:
             for number, start in starts.items()
         ]
 
-    def _start(
-        self, text: str, own: Places, number: int, render: Render, where: Callable[[str], Places]
-    ) -> int | None:
+    def _start(self, text: str, own: Places, number: int, render: Render, where: Callable[[str], Places]) -> int | None:
         """Where the prompt for an answer ends in a longer text."""
         prompt = render(number, True) if number else self._opening(text)
         if text.startswith(prompt):
@@ -193,7 +191,7 @@ class Locator:
             if after is not None and not tail[shared : after.start()].strip():
                 return Answer(start, body + after.start(), body + after.end(), True)
         seen = len(tail[:shared].rstrip()) or shared
-        return Answer(start, body, body + seen, False)
+        return Answer(start, body + seen if calls else body, body + seen, False)
 
 
 def _shown(text: str) -> str:

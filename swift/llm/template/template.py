@@ -17,7 +17,7 @@ from swift.llm.template.behaviours import THINKING, tags
 from swift.llm.template.chat_template import ChatTemplate
 from swift.llm.template.encode import Encoder, Tokens
 from swift.llm.template.render import CUT, PLAIN, Atom, RowRenderer
-from swift.llm.template.tools import TOOL_FORMATS, RefusedError
+from swift.llm.template.tools import RefusedError
 from swift.llm.template.weights import last_round, load_weights
 from swift.llm.template.written import WrittenRows, is_written
 from swift.llm.tokenizer import TextTokenizer
@@ -128,13 +128,10 @@ class Template:
             before, _, after = text.partition(end)
             reasoning = before.split(begin)[-1].strip("\n") or None
             content = after.lstrip("\n")
-        if isinstance(self._renderer, RowRenderer):
-            formats = [self._renderer.tool_format] if self._renderer.tool_format is not None else []
-        else:
-            formats = list(_own_formats(self._renderer.text))
-        for tool_format in formats:
-            if tool_format.read is not None:
-                return tool_format.read(text, tools)
+        tool_format = self._renderer.tool_format
+        if tool_format is not None and tool_format.read is not None:
+            return tool_format.read(text, tools)
+        if tool_format is not None:
             rest, calls = tool_format.parsed(content, tools)
             if calls:
                 return Message("assistant", rest, reasoning=reasoning, tool_calls=calls)
@@ -261,10 +258,3 @@ class Template:
     def with_plan(self, **changes: Any) -> Template:
         """The same template under a changed plan (another system text, say)."""
         return Template(self.row, self.tokenizer, replace(self.plan, **changes))
-
-
-def _own_formats(text: str) -> Iterator[Any]:
-    """The tool formats that a chat template's text shows signs of."""
-    for sign, name in (("<tool_call>", "hermes"), ("[TOOL_CALLS]", "mistral"), ('"parameters": ', "llama3_1")):
-        if sign in text:
-            yield TOOL_FORMATS[name]

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, NoReturn, TypeAlias
 import jinja2
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.runtime import Macro
+from jinja2.runtime import Context, Macro
 from jinja2.utils import Namespace
 
 from swift.llm.template.jinja import ChatEnvironment, prepared
@@ -24,6 +24,10 @@ from swift.llm.template.spans import OWNER_MARKS, Answer, Places
 
 Steps: TypeAlias = tuple[tuple[str, str | None], ...]
 """What was stripped of a text, in order: (method, characters)."""
+
+
+_At: TypeAlias = tuple[int, int]
+"""(number of a literal, offset in it)."""
 
 
 class UntraceableError(Exception):
@@ -149,6 +153,10 @@ class Said(Rope):
         """Whether it is not this text."""
         return not self == other
 
+    def __hash__(self) -> int:
+        """No key of a mapping."""
+        self._trace.fail()
+
     def startswith(self, prefix: Any, *more: Any) -> bool:
         """Whether the text begins so."""
         return self._at("startswith", prefix, more)
@@ -180,12 +188,54 @@ class Said(Rope):
     def _at(self, name: str, asked: Any, more: Sequence[Any]) -> bool:
         if more:
             self._trace.fail()
-        return self._trace.ask(self, name, tuple(map(self._known, asked)) if isinstance(asked, tuple) else self._known(asked))
+        return self._trace.ask(
+            self, name, tuple(map(self._known, asked)) if isinstance(asked, tuple) else self._known(asked)
+        )
 
     def _known(self, text: Any) -> str:
         if type(text) is not str:
             self._trace.fail()
         return text
+
+
+class Length:
+    """How long the text of a stand-in is: only whether it is nothing may be asked."""
+
+    def __init__(self, said: Said) -> None:
+        self._said = said
+
+    def __bool__(self) -> bool:
+        """Whether there is any text."""
+        return bool(self._said)
+
+    def __gt__(self, number: Any) -> bool:
+        """`> 0`."""
+        return bool(self._said) if number == 0 else self._fail()
+
+    def __ge__(self, number: Any) -> bool:
+        """`>= 1`."""
+        return bool(self._said) if number == 1 else self._fail()
+
+    def __eq__(self, number: object) -> bool:
+        """`== 0`."""
+        return not self._said if number == 0 else self._fail()
+
+    def __hash__(self) -> int:
+        """No key of a mapping."""
+        return self._fail()
+
+    def __str__(self) -> str:
+        """Nothing to write."""
+        return self._fail()
+
+    __repr__ = __str__
+
+    def _fail(self) -> NoReturn:
+        self._said._trace.fail()
+
+
+def _length(value: Any) -> Any:
+    return Length(value) if isinstance(value, Said) else len(value)
 
 
 def _refuse(name: str) -> Callable[..., NoReturn]:
@@ -263,7 +313,7 @@ _TESTS: Final = ("defined", "undefined", "none", "string", "mapping", "boolean",
 class _Generator(CodeGenerator):
     """Sends what could look into a text past its methods through the environment."""
 
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - as the library has it
         """`a ~ b`."""
         self.write("environment.joined((")
         for one in node.nodes:
@@ -271,7 +321,7 @@ class _Generator(CodeGenerator):
             self.write(", ")
         self.write("))")
 
-    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:
+    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802 - as the library has it
         """`a in b`."""
         if not any(one.op in ("in", "notin") for one in node.ops):
             super().visit_Compare(node, frame)
@@ -289,7 +339,7 @@ class TracingEnvironment(ChatEnvironment):
     """The environment of chat templates in which stand-ins are safe."""
 
     code_generator_class = _Generator
-    concat = staticmethod(join)  # type: ignore[assignment]
+    concat = staticmethod(join)
 
     def joined(self, values: Iterable[Any]) -> str:
         """What `~` does."""
@@ -301,15 +351,25 @@ class TracingEnvironment(ChatEnvironment):
             item._trace.fail()
         return item in container
 
+    def wrap_str_format(self, value: Any) -> Any:
+        """What `text.format` is: the library takes it out of the text's hands."""
+        text = getattr(value, "__self__", None)
+        if isinstance(text, Rope) and value.__name__ in ("format", "format_map"):
+            text._trace.fail()
+        return super().wrap_str_format(value)
+
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805 - as the library has it
         """Call macros with anything, and everything else without stand-ins."""
-        if not isinstance(__obj, Macro) and __obj is not Namespace and not isinstance(getattr(__obj, "__self__", None), Rope):
+        own = isinstance(getattr(__obj, "__self__", None), Rope)  # its methods look after themselves
+        if not own and not isinstance(__obj, Macro) and __obj is not Namespace:
             _guard_arguments(args, kwargs)
         return super().call(__context, __obj, *args, **kwargs)
 
 
 def _guard_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    found = _find([one for one in (*args, *kwargs.values()) if not isinstance(one, jinja2.Environment)])
+    # What the library itself hands on: the variables of the loop, the context of the template.
+    given = [*args, *(one for name, one in kwargs.items() if name not in ("_loop_vars", "_block_vars"))]
+    found = _find([one for one in given if not isinstance(one, jinja2.Environment | Context)])
     if found is not None:
         found._trace.fail()
 
@@ -334,6 +394,7 @@ def tracing_environment() -> TracingEnvironment:
     for name, function in list(made.filters.items()):
         if name not in _FILTERS and name not in _BY_ATTRIBUTE:
             made.filters[name] = _guarded(function)
+    made.filters["length"] = made.filters["count"] = _length
     for name, function in list(made.tests.items()):
         if name in ("iterable", "sequence"):
             made.tests[name] = _never_text(function)
@@ -345,16 +406,19 @@ def tracing_environment() -> TracingEnvironment:
 class Skeleton:
     """A rendered conversation without its messages' texts, and the guards under which it is that of another conversation.
 
-    ``found`` are its answers and ``others`` the places of all messages, both in the text with stand-ins.
+    ``found`` are its answers and ``others`` the places of all messages, both in the text with stand-ins; ``notes`` what a
+    person should know of its mask.
     """
 
-    def __init__(self, text: str, trace: Trace, found: Sequence[Answer | None], others: Places) -> None:
+    def __init__(
+        self, text: str, trace: Trace, found: Sequence[Answer | None], others: Places, notes: Sequence[str]
+    ) -> None:
+        self.notes = dict.fromkeys(notes)
         self.guards = tuple(trace.guards)
         self._holes: list[tuple[int, Steps]] = []
         self._literals: list[str] = [""]
-        at: list[tuple[int, int]] = []
-        """Position in the text with stand-ins → (literal, offset in it)."""
-        for letter in text:
+        at: list[_At] = []  # of every position in the text with stand-ins
+        for letter in plain(text):
             at.append((len(self._literals) - 1, len(self._literals[-1])))
             if letter in trace.holes:
                 self._holes.append(trace.holes[letter])
@@ -362,7 +426,9 @@ class Skeleton:
             else:
                 self._literals[-1] += letter
         at.append((len(self._literals) - 1, len(self._literals[-1])))
-        self._answers = [one and (at[one.start], at[one.body_end], at[one.end], one.closed) for one in found]
+        self._answers = [
+            None if one is None else (at[one.start], at[one.body_end], at[one.end], one.closed) for one in found
+        ]
         self._others = {number: (at[first], at[last]) for number, (first, last) in others.items()}
 
     def fits(self, contents: Sequence[str]) -> bool:
@@ -380,10 +446,13 @@ class Skeleton:
             begins.append(length)
             length += len(literal)
             pieces += (content, literal)
-        answers = [
-            one and Answer(*(begins[literal] + offset for literal, offset in one[:3]), one[3]) for one in self._answers
-        ]
+        answers = [None if one is None else _moved(begins, *one) for one in self._answers]
         others = {
             number: (begins[a] + first, begins[b] + last) for number, ((a, first), (b, last)) in self._others.items()
         }
         return "".join(pieces), answers, others
+
+
+def _moved(begins: Sequence[int], start: _At, body_end: _At, end: _At, closed: bool) -> Answer:
+    at = [begins[literal] + offset for literal, offset in (start, body_end, end)]
+    return Answer(at[0], at[1], at[2], closed)

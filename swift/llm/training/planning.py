@@ -12,6 +12,7 @@ from swift.llm.plan.facts import gather_machine
 from swift.llm.plan.find import find_model, inherit, register_rows
 from swift.llm.plan.loss_scale import read_loss_scale
 from swift.llm.plan.plans import TrainPlan, TunerPlan
+from swift.llm.plan.quant import read_hqq_layers
 from swift.llm.plan.store import read_plan
 from swift.llm.plan.train import TrainFacts, resolve_train
 from swift.llm.training.checkpoints import choose_run_folder, find_checkpoint
@@ -61,6 +62,7 @@ def make_plan(command: str, args: Any, sources: Mapping[str, str]) -> tuple[Trai
         run_dir_reason=folder.reason,
         resume_from=str(folder.resume_from.absolute()) if folder.resume_from else None,
         loss_scale=read_loss_scale(args.loss_scale_config_path) if args.use_loss_scale else None,
+        hqq_layers=read_hqq_layers(args.hqq_dynamic_config_path) if args.hqq_dynamic_config_path else None,
     )
     plan = resolve_train(command, args, sources, facts, row, why, templates=TEMPLATE_MAPPING, tuners=TUNER_MAPPING)
     if plan.resume_from is not None:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +78,14 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
     from transformers import set_seed
 
     from swift.llm.training.predict import predictor
+    from swift.trainers.method import StepsOfMethod
     from swift.trainers.sft import build_trainer
     from swift.tuners import open_tuner
+    from swift.tuners.base import KnowsSteps, StartsFromData
 
     check_before(plan)
+    if (result := (plan.model.quantization or {}).get("result")) is not None:
+        logger.info("%s weights, %s: %s", plan.model.quantization["quant_method"], result, plan.reasons["model.result"])
     plan = fetch_weights(plan)
     with run_folder(Path(plan.run_dir)) as run_dir:
         tokenizer, template, prepared, verdict = open_data(plan)
@@ -88,17 +93,27 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
             logger.info("%s", line)
         set_seed(plan.seed)  # an adapter begins with random factors
         model, restore = open_model(plan)
-        logger.info("%s", trained_share(model))
         tuner = open_tuner(plan.tuner)
+        collate = Collator(padding_free=plan.data.padding_free, pad_token_id=pad_id(tokenizer))
+        if plan.resume_from is None and isinstance(tuner, StartsFromData) and tuner.wants_data:
+            tuner.start_from(model, lambda: random_batches(prepared.train, collate, plan))
+        logger.info("%s", trained_share(model))
         trainer = build_trainer(
             plan.trainer,
             model,
             prepared.train,
             prepared.val,
-            Collator(padding_free=plan.data.padding_free, pad_token_id=pad_id(tokenizer)),
+            collate,
+            callbacks=[
+                StepsOfMethod(
+                    lambda step, num_steps: tuner.after_step(model, step, num_steps),
+                    partial(tuner.begin, model) if isinstance(tuner, KnowsSteps) else None,
+                )
+            ],
             begin=lambda: record(run_dir, plan, args_json, prepared, verdict),
             save_model=lambda folder: tuner.save(model, folder),
             load_model=restore,
+            penalty=lambda: tuner.penalty(model),
             tokenizer_files=tokenizer.files,
             extra_files=run_files(plan, args_json, verdict),
             predict=predictor(plan, template, tokenizer) if plan.trainer.predict_with_generate else None,
@@ -115,6 +130,17 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
                     logger.info("%s", store.report())
     logger.info("%s", told_at_the_end(result, run_dir))
     return result
+
+
+def random_batches(rows: Any, collate: Collator, plan: TrainPlan) -> Iterator[dict[str, Any]]:
+    """Batches of the training set in an order of chance, each of as many rows as a step takes."""
+    from random import Random
+
+    order = list(range(len(rows)))
+    Random(plan.seed).shuffle(order)
+    size = plan.trainer.batch_size * plan.trainer.gradient_accumulation_steps
+    for start in range(0, len(order), size):
+        yield collate([rows[index] for index in order[start : start + size]])
 
 
 def record(
@@ -183,8 +209,9 @@ def open_model(plan: TrainPlan) -> tuple[Any, Callable[[Path], None] | None]:
 
 def trained_share(model: Any) -> str:
     """``1,234 of 56,789 parameters are trained (2.17%)``."""
-    total = sum(parameter.numel() for parameter in model.parameters())
-    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    from swift.llm.model.quantized import count_parameters
+
+    total, trained = count_parameters(model), count_parameters(model, trained=True)
     return f"{trained:,} of {total:,} parameters are trained ({trained / total:.2%})"
 
 

@@ -11,6 +11,7 @@ from swift.llm.plan.facts import free_gib
 from swift.llm.plan.find import arguments_as_json
 from swift.llm.plan.memory import estimate
 from swift.llm.plan.plans import TrainPlan
+from swift.llm.plan.quant import held_bytes
 from swift.llm.plan.train import predict_checkpoint_bytes
 from swift.llm.training.planning import make_plan
 
@@ -64,6 +65,11 @@ def describe(plan: TrainPlan, tokenizer: Any, prepared: Any) -> list[str]:
         trained_tokens=trained,
         tokens_per_chunk=plan.trainer.tokens_per_chunk,
         optim=plan.trainer.optim,
+        weight_bytes=held_bytes(
+            plan.facts["model_config"], counted.num_parameters, plan.model.dtype, plan.model.quantization
+        )
+        if plan.model.quantization is not None
+        else None,
     )
     needs = show_needs(
         memory.total(checkpointing=plan.trainer.gradient_checkpointing),

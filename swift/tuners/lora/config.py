@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, Self
 
-from swift.utils.errors import PlanError
+from swift.tuners.settings import Settings, not_a_count, not_a_share
 
-__all__ = ["LoraSettings"]
+__all__ = ["INITS", "LoraSettings"]
 
-INITS = ("true", "false", "gaussian", "pissa", "pissa_niter_<N>", "olora")
+INITS = ("true", "false", "gaussian", "orthogonal", "pissa", "pissa_niter_<N>", "olora", "loftq", "eva")
 _PISSA_NITER = re.compile(r"pissa_niter_\d+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoraSettings:
+@dataclass(frozen=True, kw_only=True)
+class LoraSettings(Settings):
     """``W' = W + scale · B A`` with ``A`` (R, in), ``B`` (out, R); ``scale`` is alpha/R, with rsLoRA alpha/√R.
 
     ``dtype`` None: fp32 factors beside weights of half precision, as optimiser steps are too small for bf16.
@@ -33,40 +33,30 @@ class LoraSettings:
     init: str = "true"
     lr_ratio: float | None = None
 
+    names: ClassVar[Mapping[str, str]] = {
+        "lora_rank": "rank", "lora_alpha": "alpha", "lora_dropout": "dropout", "init_lora_weights": "init",
+        "lora_bias_trainable": "bias", "lora_dtype": "dtype", "use_dora": "use_dora", "use_rslora": "use_rslora",
+        "lora_lr_ratio": "lr_ratio",
+    }  # fmt: skip
+
     @classmethod
-    def read(cls, options: Mapping[str, Any]) -> LoraSettings:
+    def read(cls, options: Mapping[str, Any]) -> Self:
         """From the arguments of the group, by their own names. Raises PlanError with all that is wrong."""
-        given = {
-            field: options[name]
-            for name, field in _FIELDS.items()
-            if name in options and not (name == "lora_dtype" and options[name] == "AUTO")
-        }
-        given["init"] = str(given.get("init", "true")).lower()
-        settings = cls(**cast(Any, given))
-        problems = settings.problems()
-        if problems:
-            raise PlanError(problems)
-        return settings
+        given = {name: value for name, value in options.items() if (name, value) != ("lora_dtype", "AUTO")}
+        return super().read({**given, "init_lora_weights": str(given.get("init_lora_weights", "true")).lower()})
 
     def problems(self) -> list[str]:
         """What cannot be, one sentence each."""
-        wrong: list[str] = []
-        if self.rank < 1:
-            wrong.append(f"--lora_rank {self.rank}: a rank is at least 1.")
-        if not 0 <= self.dropout < 1:
-            wrong.append(f"--lora_dropout {self.dropout}: a share from 0 to below 1 is expected.")
+        wrong = not_a_count(self.of("rank")) + not_a_share(self.of("dropout"))
         if self.lr_ratio is not None and self.lr_ratio <= 0:
             wrong.append(f"--lora_lr_ratio {self.lr_ratio}: a positive number is expected; 10 to 16 is usual.")
-        if self.init == "loftq":
-            wrong.append(
-                "--init_lora_weights loftq: quantised base weights are not in this version. Use true, pissa or olora."
-            )
-        elif self.init not in INITS and not _PISSA_NITER.fullmatch(self.init):
+        if self.init not in INITS and not _PISSA_NITER.fullmatch(self.init):
             wrong.append(f"--init_lora_weights {self.init}: choose one of {', '.join(INITS)}.")
-        if self.use_dora and self.init.startswith(("pissa", "olora")):
-            wrong.append(
-                f"--use_dora true with --init_lora_weights {self.init}: DoRA keeps the original weight, these change it."
-            )
+        if self.init == "orthogonal" and self.rank % 2:
+            wrong.append(f"--init_lora_weights orthogonal: needs an even --lora_rank, and it is {self.rank}.")
+        if self.use_dora and (self.changes_base or self.init == "eva"):
+            why = "these change it" if self.changes_base else "EVA replaces factors whose size it has measured"
+            wrong.append(f"--use_dora true with --init_lora_weights {self.init}: DoRA keeps the original weight, {why}.")
         return wrong
 
     @property
@@ -75,19 +65,11 @@ class LoraSettings:
         return {"true": True, "false": False}.get(self.init, self.init)
 
     @property
-    def changes_base(self) -> bool:
-        """Whether the base weights differ from the original ones while the adapter is trained (PiSSA, OLoRA)."""
+    def moves_weights(self) -> bool:
+        """Whether part of each weight moves into the factors (PiSSA, OLoRA): the base is that much less while it trains."""
         return self.init.startswith(("pissa", "olora"))
 
-
-_FIELDS = {
-    "lora_rank": "rank",
-    "lora_alpha": "alpha",
-    "lora_dropout": "dropout",
-    "lora_bias_trainable": "bias",
-    "lora_dtype": "dtype",
-    "use_dora": "use_dora",
-    "use_rslora": "use_rslora",
-    "init_lora_weights": "init",
-    "lora_lr_ratio": "lr_ratio",
-}
+    @property
+    def changes_base(self) -> bool:
+        """Whether the base weights differ from the original ones while the adapter is trained."""
+        return self.moves_weights or self.init == "loftq"

@@ -1,93 +1,109 @@
-"""LoRA through peft: attach, save in plain peft layout, load, merge."""
+"""LoRA and its relatives through peft: where the factors go, how they start, and files that fit the original weights."""
 
 from __future__ import annotations
 
-import copy
-import json
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
-from safetensors import SafetensorError
-from safetensors.torch import save_file
+from peft import LoraConfig, PeftModel
 
 from swift.tuners.base import TunerSettings
 from swift.tuners.lora.config import LoraSettings
-from swift.tuners.targets import find_saved, find_targets
-from swift.utils.errors import CheckpointError, PlanError
+from swift.tuners.lora.moved import difference, hold_start, start_of, take_up
+from swift.tuners.peft_method import PeftMethod, adapter_tensors
+from swift.tuners.targets import find_parameters
+from swift.utils.errors import PlanError
+from swift.utils.lazy import require
 
 __all__ = ["LoraTuner"]
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
-class LoraTuner:
+class LoraTuner(PeftMethod):
     """``h = W x + scale · B A dropout(x)`` on the targeted modules; everything else is frozen."""
 
+    peft_type = "LORA"
+    on_embeddings = True
+    on_experts = True
+
     def __init__(self, settings: TunerSettings) -> None:
-        self._settings = settings
-        self._lora = LoraSettings.read(settings.options)
+        super().__init__(settings)
+        self._own = LoraSettings.read(settings.options)
+        if self._own.init == "loftq":
+            require("scipy>=1.11")  # peft's table of a normal distribution's quantiles
+
+    def config(self, model: Any, goes: dict[str, Any]) -> LoraConfig:
+        """Raises PlanError for what experts, whose weights are one tensor, cannot have."""
+        own, parameters = self._own, find_parameters(model, self.settings.target_modules, self.settings.layers)
+        if parameters:
+            _refuse_on_experts(own, parameters[0])
+        return LoraConfig(
+            r=own.rank,
+            lora_alpha=own.alpha,  # type: ignore[arg-type]
+            lora_dropout=own.dropout,
+            bias=own.bias,
+            use_dora=own.use_dora,
+            use_rslora=own.use_rslora,
+            init_lora_weights=own.init_value,  # type: ignore[arg-type]
+            target_parameters=parameters or None,
+            ensure_weight_tying=_is_tied(model) and _touches_embeddings(model, goes["modules_to_save"] or ()),
+            **goes,
+        )
 
     def attach(self, model: Any) -> PeftModel:
-        """Freeze the model and add the factors. The model's weights change only where PiSSA or OLoRA start from them."""
-        config = self._config(model)
-        with _fixed_seed(active=self._lora.changes_base), _quiet_about_ties():
-            peft_model = get_peft_model(model, config, autocast_adapter_dtype=self._lora.dtype is None)
-        if self._lora.dtype is not None:
-            for name, parameter in peft_model.named_parameters():
-                if "lora_" in name:
-                    parameter.data = parameter.data.to(_DTYPES[self._lora.dtype])
-        return peft_model
+        """Freeze the model and add the factors. The weights change only where PiSSA, OLoRA or LoftQ start from them."""
+        with _fixed_seed(active=self._own.changes_base):
+            attached = self.attach_as(
+                self.config(model, self.places(model)), model, autocast=self._own.dtype is None
+            )
+        if self._own.moves_weights:
+            hold_start(attached)
+        self._cast(attached)
+        return attached
+
+    @property
+    def wants_data(self) -> bool:
+        """Whether the factors start from activations (EVA)."""
+        return self._own.init == "eva"
+
+    def start_from(self, model: PeftModel, batches: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
+        """EVA: ``A`` becomes the main directions of the layer's inputs, and ranks go where they explain most."""
+        from swift.tuners.lora.eva import start_from_activations
+
+        start_from_activations(model, batches, self._own.rank)
+        self._cast(model)
 
     def save(self, model: PeftModel, folder: Path) -> None:
-        """Write ``adapter_config.json`` and ``adapter_model.safetensors``, as peft's own save does, without its model card."""
-        config = model.peft_config["default"]
-        state = get_peft_model_state_dict(model, save_embedding_layers=False)
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in _unshared(state)},
-            folder / WEIGHTS,
-            metadata={"format": "pt"},
-        )
-        told: Any = copy.copy(config)
-        told.inference_mode = True  # peft's mark of an adapter that is not in training
-        if isinstance(told.target_modules, set):
-            told.target_modules = sorted(told.target_modules)  # the same file each time
-        told.save_pretrained(str(folder))
+        """Write an adapter for the original weights: what PiSSA and OLoRA moved is subtracted again (see `moved`)."""
+        config, tensors = model.peft_config["default"], adapter_tensors(model)
+        start = start_of(model)
+        if start is not None:
+            config, tensors = difference(config, tensors, start)
+        elif config.init_lora_weights == "eva":
+            config = _told_as_plain(config)
+        self.write(folder, config, tensors)
 
     def load(self, model: Any, folder: Path, *, trainable: bool) -> PeftModel:
-        """Lay a saved adapter over its base; for inference its factors take the dtype of the weights beside them."""
-        check_adapter(folder)
-        config = LoraConfig.from_pretrained(str(folder))
-        try:
-            with _fixed_seed(active=str(config.init_lora_weights).startswith(("pissa", "olora"))), _quiet_about_ties():
-                return PeftModel.from_pretrained(
-                    model, str(folder), is_trainable=trainable, autocast_adapter_dtype=trainable
-                )
-        except (RuntimeError, ValueError, SafetensorError) as error:
-            line = str(error).strip().splitlines()[-1].strip()
-            raise CheckpointError(f"{folder}: this adapter does not fit the model it is laid over: {line}") from error
-
-    def merge(self, model: PeftModel) -> Any:
-        """``W' = W + scale · B A`` in place; returns the plain model.
-
-        Tied embeddings of which one side has an adapter are untied first: the update belongs to that side alone.
-        """
-        head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
-        adapted = hasattr(embeddings, "base_layer") or hasattr(head, "base_layer")
-        if adapted and head is not None and head.weight is embeddings.weight:
-            plain = getattr(head, "base_layer", head)
-            plain.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
-            model.config.tie_word_embeddings = False
-        return model.merge_and_unload()
+        """As every adapter; one whose factors hold what was moved goes on training with the weights as they were then."""
+        config = self.check(folder)
+        if trainable and self._own.moves_weights and config["r"] == 2 * self._own.rank:
+            plain = self.config(model, self.places(model))
+            plain.init_lora_weights = True
+            attached = self.attach_as(plain, model, autocast=self._own.dtype is None)
+            take_up(attached, folder)
+            self._cast(attached)
+            return attached
+        starts_from_base = str(config.get("init_lora_weights")).startswith(("pissa", "olora", "loftq"))
+        with _fixed_seed(active=starts_from_base):
+            return super().load(model, folder, trainable=trainable)
 
     def optimizer_groups(self, model: Any, learning_rate: float, weight_decay: float) -> list[dict[str, Any]] | None:
         """LoRA+ (Hayou et al., 2024): B learns ``lr_ratio`` times as fast as A; vectors do not decay."""
-        ratio = self._lora.lr_ratio
+        ratio = self._own.lr_ratio
         if ratio is None:
             return None
         groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
@@ -97,65 +113,36 @@ class LoraTuner:
                 groups.setdefault((rate, weight_decay if parameter.ndim > 1 else 0.0), []).append(parameter)
         return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
 
-    def penalty(self, model: Any) -> None:
-        """None: LoRA adds nothing to the loss."""
+    def _cast(self, model: PeftModel) -> None:
+        """Give the factors the dtype that was asked for."""
+        if self._own.dtype is not None:
+            for name, parameter in model.named_parameters():
+                if "lora_" in name:
+                    parameter.data = parameter.data.to(_DTYPES[self._own.dtype])
 
-    def after_step(self, model: Any, step: int, num_steps: int) -> None:
-        """Nothing: the factors keep their rank."""
 
-    def _config(self, model: Any) -> LoraConfig:
-        settings, lora = self._settings, self._lora
-        targets = find_targets(model, settings.target_modules, settings.target_regex)
-        saved = find_saved(model, settings.modules_to_save)
-        both = [name for name in targets if name in saved]
-        if both:
-            raise PlanError(
-                [f"--modules_to_save: {both[0]} is a target of the adapter as well. Name it in one of the two."]
-            )
-        config = LoraConfig(
-            task_type="CAUSAL_LM",
-            r=lora.rank,
-            lora_alpha=lora.alpha,  # type: ignore[arg-type]
-            lora_dropout=lora.dropout,
-            bias=lora.bias,
-            target_modules=_short(model, targets),
-            modules_to_save=saved or None,
-            use_dora=lora.use_dora,
-            use_rslora=lora.use_rslora,
-            init_lora_weights=lora.init_value,  # type: ignore[arg-type]
-            ensure_weight_tying=_is_tied(model) and _touches_embeddings(model, saved),
+def _refuse_on_experts(own: LoraSettings, parameter: str) -> None:
+    """The product of the factors is added to all experts' weights at once: what acts on one layer's input cannot be."""
+    wrong = [
+        f"--{flag}: {parameter} holds the weights of all experts in one tensor, where it is not possible. {instead}"
+        for flag, given, instead in (
+            (f"lora_dropout {own.dropout}", own.dropout > 0, "Use --lora_dropout 0."),
+            ("use_dora true", own.use_dora, "Leave one of them out."),
+            (f"init_lora_weights {own.init}", own.init not in ("true", "false", "gaussian"), "Use true or gaussian."),
         )
-        return config
+        if given
+    ]
+    if wrong:
+        raise PlanError(wrong)
 
 
-def check_adapter(folder: Path) -> dict[str, Any]:
-    """The adapter's configuration. Raises CheckpointError where the folder holds no whole peft adapter."""
-    file = folder / CONFIG
-    if not file.is_file():
-        raise CheckpointError(
-            f"{folder}: holds no adapter ({CONFIG} is missing). Give a checkpoint-<step> folder of a LoRA run."
-        )
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{file}: is damaged: {error}") from None
-    if not (folder / WEIGHTS).is_file():
-        hint = (
-            " Only safetensors are read; load and save it once with peft."
-            if (folder / "adapter_model.bin").is_file()
-            else ""
-        )
-        raise CheckpointError(f"{folder}: {WEIGHTS} is missing.{hint}")
-    if config.get("peft_type") != "LORA":
-        raise CheckpointError(f"{file}: peft_type is {config.get('peft_type')!r}, LORA was expected.")
-    return dict(config)
+def _told_as_plain(config: LoraConfig) -> LoraConfig:
+    """The configuration for readers: the factors are in the file, nothing is to be measured again."""
+    import copy
 
-
-def _short(model: Any, names: list[str]) -> list[str]:
-    """Last parts instead of full names, where they mean the same modules: what peft users expect in the file."""
-    last = list(dict.fromkeys(name.rpartition(".")[2] for name in names))
-    meant = [name for name, _ in model.named_modules() if name.rpartition(".")[2] in last]
-    return last if meant == names else names
+    told = copy.copy(config)
+    told.init_lora_weights, told.eva_config = True, None
+    return told
 
 
 def _is_tied(model: Any) -> bool:
@@ -163,25 +150,9 @@ def _is_tied(model: Any) -> bool:
     return head is not None and head.weight is embeddings.weight
 
 
-def _touches_embeddings(model: Any, names: list[str]) -> bool:
+def _touches_embeddings(model: Any, names: Iterable[str]) -> bool:
     ends = (model.get_output_embeddings(), model.get_input_embeddings())
     return any(model.get_submodule(name) in ends for name in names)
-
-
-def _unshared(state: dict[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
-    """Safetensors refuses tensors that share memory (tied factors): each gets its own."""
-    seen: set[int] = set()
-    for name, tensor in state.items():
-        yield name, tensor.clone() if tensor.data_ptr() in seen else tensor
-        seen.add(tensor.data_ptr())
-
-
-@contextmanager
-def _quiet_about_ties() -> Iterator[None]:
-    """peft warns that merging an adapter of tied embeddings goes wrong; `LoraTuner.merge` sees to it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*tie_word_embeddings")
-        yield
 
 
 @contextmanager

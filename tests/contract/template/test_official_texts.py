@@ -230,7 +230,7 @@ def conversations(draw: Any, official: Official) -> tuple[Conversation, bool]:
     messages: list[Message] = []
     with_tools = official.tools and draw(st.booleans())
     if draw(st.booleans()):
-        messages.append(Message("system", draw(FULL)))
+        messages.append(Message("system", draw(TEXTS)))
     answer = TEXTS if official.empty_answers else FULL
     for _ in range(draw(st.integers(1, 3))):
         messages += [Message("user", draw(TEXTS)) for _ in range(draw(st.sampled_from((1, 1, 1, 2))))]
@@ -244,7 +244,7 @@ def conversations(draw: Any, official: Official) -> tuple[Conversation, bool]:
             messages += [Message("tool", draw(TEXTS), tool_call_id=call.id) for call in calls]
             thought = draw(st.none() | FULL) if official.reasoning else None
         if official.systems == "any" and draw(st.integers(0, 5)) == 0:
-            messages.append(Message("system", draw(FULL)))
+            messages.append(Message("system", draw(TEXTS)))
             messages.append(Message("user", draw(TEXTS)))
         text = draw(answer)
         if thought is None and official.reasoning and draw(st.booleans()):
@@ -311,7 +311,7 @@ def test_random_conversations_have_the_official_text(material: Any, official: Of
     named = material.json(f"golden/templates/{official.file}.json")["special_tokens"]
     renderer = row_renderer(material, official.row, named)
 
-    @settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(conversations(official))
     def compare(drawn: tuple[Conversation, bool]) -> None:
         conversation, generate = drawn
@@ -338,7 +338,7 @@ def test_prompts_begin_what_is_trained_and_only_answers_are_trained(
         "", row, systems="first", rename=("", "") if row == "gpt_oss" else None, several_calls=row != "gpt_oss"
     )
 
-    @settings(max_examples=15, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(conversations(drawn).filter(lambda pair: not pair[1]))
     def check(pair: tuple[Conversation, bool]) -> None:
         conversation, _ = pair
@@ -393,7 +393,7 @@ def test_a_react_answer_stops_before_the_observation(material: Any) -> None:
     assert "Observation:" not in material.template("qwen3", "qwen3").stop_strings_for(replace(asked, tools=tools))
 
 
-@pytest.mark.parametrize("official", OFFICIAL, ids=lambda one: f"{one.file}{sorted(one.kwargs[0])}")
+@pytest.mark.parametrize("official", [one for one in OFFICIAL if one.kwargs[0] == {}], ids=lambda one: one.file)
 def test_the_golden_conversations_have_the_official_text(material: Any, official: Official) -> None:
     golden = material.json(f"golden/templates/{official.file}.json")
     renderer = row_renderer(material, official.row, golden["special_tokens"])

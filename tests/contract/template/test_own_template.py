@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -17,14 +18,17 @@ from swift.llm.plan.plans import TemplatePlan
 from swift.llm.template import Template
 from swift.llm.template.chat_template import ChatTemplate
 from swift.llm.template.check import verify
+from swift.llm.template.rendering import Rendering, core_of
 from swift.llm.template.tools import RefusedError
+from swift.llm.template.trace import Skeleton, Trace, UntraceableError, tracing_environment
 from swift.llm.template.weights import load_weights
 from swift.llm.tokenizer import TextTokenizer
 from swift.llm.tokenizer.files import TokenizerFiles
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 NAMES = sorted(
-    str(path.relative_to(DATA / "golden" / "templates"))[:-5] for path in (DATA / "golden" / "templates").rglob("*.json")
+    str(path.relative_to(DATA / "golden" / "templates"))[:-5]
+    for path in (DATA / "golden" / "templates").rglob("*.json")
 )
 # What looks like a control token in the templates' texts; their real tokenizers are not here.
 TOKENS = re.compile(
@@ -206,7 +210,9 @@ def test_arguments_are_given_as_the_template_needs_them(material: Any, source: s
 
 
 def test_a_prompt_that_opens_reasoning_is_told_about(material: Any) -> None:
-    source = CHATML.replace("{{ CONTENT }}", "{{ m.content }}").replace("assistant\n{% endif", "assistant\n<think>\n{% endif")
+    source = CHATML.replace("{{ CONTENT }}", "{{ m.content }}").replace(
+        "assistant\n{% endif", "assistant\n<think>\n{% endif"
+    )
     template = own(made(source))
     assert trained(template, MULTI) == ["ANSWER-ONE<|im_end|>", "ANSWER-TWO<|im_end|>"]
     assert any("'<think>\\n'" in note for note in template.notes)
@@ -218,7 +224,10 @@ def test_a_prompt_that_opens_reasoning_is_told_about(material: Any) -> None:
 def test_rewritten_history_is_told_about_and_trained_as_it_stands(material: Any) -> None:
     content = "{{ m.content.split('</think>')[-1] if not loop.last else m.content }}"
     template = own(made(CHATML.replace("{{ CONTENT }}", content)))
-    messages = [Message(m.role, f"<think>WHY</think>{m.content}" if m.role == "assistant" else m.content) for m in MULTI.messages]
+    messages = [
+        Message(m.role, f"<think>WHY</think>{m.content}" if m.role == "assistant" else m.content)
+        for m in MULTI.messages
+    ]
     assert trained(template, Conversation(tuple(messages))) == [
         "ANSWER-ONE<|im_end|>",
         "<think>WHY</think>ANSWER-TWO<|im_end|>",
@@ -229,9 +238,9 @@ def test_rewritten_history_is_told_about_and_trained_as_it_stands(material: Any)
 def test_where_the_template_closes_no_answer_the_eos_token_does(material: Any) -> None:
     source = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
     template = own(made(source))
-    assert trained(template, MULTI) == ["ANSWER-ONE\n", "ANSWER-TWO", "<|im_end|>"] or trained(template, MULTI)[-1].endswith(
-        "<|im_end|>"
-    )
+    assert trained(template, MULTI) == ["ANSWER-ONE\n", "ANSWER-TWO", "<|im_end|>"] or trained(template, MULTI)[
+        -1
+    ].endswith("<|im_end|>")
     assert template.stop_ids == (template.tokenizer.eos_token_id,)
 
 
@@ -265,7 +274,9 @@ def test_a_last_answer_with_reasoning_is_continued(material: Any) -> None:
     assert prompt.endswith("<|im_start|>assistant\n<think>\nhm\n</think>\n\nIt is")
     sample = template.encode(conversation)
     assert isinstance(sample, Encoded)
-    assert sample.input_ids.tolist()[: len(template.encode_prompt(conversation))] == template.encode_prompt(conversation)
+    assert sample.input_ids.tolist()[: len(template.encode_prompt(conversation))] == template.encode_prompt(
+        conversation
+    )
 
 
 def test_no_state_between_calls_and_threads(material: Any) -> None:
@@ -300,3 +311,93 @@ def test_a_refusal_carries_the_templates_own_words(material: Any) -> None:
     renderer = ChatTemplate(str(tokenizer.chat_template), tokenizer, TemplatePlan(template_type=None))
     with pytest.raises(RefusedError, match="only on Sundays"):
         renderer.atoms(MULTI)
+
+
+TEXTS = (
+    "Hello", "", " ", "\n\n  leading and trailing \n ", "  two spaces", "😀👨\u200d👩", "<|im_end|> </s> [/INST] <s>",
+    "<think>\nhm\n</think>\n\nso", "</think>", "<tool_response>x</tool_response>", "\U000f0000\U000f1000\U000f1001", "/no_think", "{{ x }}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_short_way_gives_what_the_long_way_gives(name: str) -> None:
+    """A conversation whose way through the template is known is not rendered any more: nobody may see that."""
+    if not DATA.is_dir():
+        pytest.skip(f"no golden data: {DATA} is absent")
+    chooser = random.Random(name)
+    tokenizer = tokenizer_of(name)
+    short = ChatTemplate(str(tokenizer.chat_template), tokenizer, TemplatePlan(template_type=None))
+    compared = 0
+    for number in range(16):
+        turns = [Message("system", chooser.choice(TEXTS))] if number % 3 == 0 else []
+        for _ in range(chooser.randint(1, 2)):
+            turns += [Message("user", chooser.choice(TEXTS)), Message("assistant", chooser.choice(TEXTS))]
+        conversation = Conversation(tuple(turns))
+        try:
+            found = short.atoms(conversation)
+        except RefusedError:
+            continue
+        rendering = Rendering(short, conversation)
+        expected = short.finished(rendering.sources, *short.answered(rendering), rendering.marks.broken)
+        assert "".join(atom[0] for atom in found) == "".join(atom[0] for atom in expected), conversation
+        # An empty text leaves no trace in what is rendered, so that the long way knows less about what stands around it.
+        if all(core_of(message.content) for message in turns):
+            assert found == expected, conversation
+        again = ChatTemplate(str(tokenizer.chat_template), tokenizer, TemplatePlan(template_type=None))
+        assert again.atoms(conversation) == found  # whatever came before
+        compared += 1
+    assert compared >= 8 or "tool_use" in name
+
+
+LOOKING = ("{{ c | length }}", "{{ c | length > 3 }}", "{{ c[0] }}", "{{ c | upper }}", "{{ c | tojson }}", "{{ [c] | tojson }}", "{{ c in 'abc' }}",
+           "{{ '%s' | format(c) }}", "{% for x in c %}a{% endfor %}", "{{ ','.join([c]) }}", "{{ {'a': 1}[c] }}", "{{ c.split() }}",
+           "{{ c.title() }}", "{{ [c] | join }}", "{{ '%s' % c }}", "{{ c < 'b' }}", "{{ (c ~ 'x').startswith('h') }}",
+           "{{ 'abc'.replace('a', c) }}", "{{ c.split('l') }}", "{{ 'abc'.startswith(c) }}", "{{ c | list }}", "{{ c * 2 }}",
+           "{{ [c] | map('upper') | list }}", "{{ [c] | unique | list }}", "{{ c.format(1) }}", "{{ [c] }}",
+           "{% set q %}{{ c }}{% endset %}{{ q | length }}", "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(c) | length }}")  # fmt: skip
+
+
+@pytest.mark.parametrize("source", LOOKING)
+def test_a_template_that_looks_into_a_text_is_not_shortened(source: str) -> None:
+    trace = Trace(["hello"])
+    with pytest.raises(UntraceableError):
+        tracing_environment().from_string(source).render(c=trace.said(0))
+    assert trace.failed
+
+
+def test_questions_about_a_text_are_written_down() -> None:
+    trace = Trace([" hello "])
+    text = (
+        tracing_environment()
+        .from_string("{% if c | length > 0 and 'll' in c %}A{{ c | trim }}B{% endif %}")
+        .render(c=trace.said(0))
+    )
+    assert [(guard.name, guard.asked, guard.answer) for guard in trace.guards] == [
+        ("bool", None, True),
+        ("contains", "ll", True),
+    ]
+    skeleton = Skeleton(text, trace, (), {}, ())
+    assert skeleton.fits(["  all  "])
+    assert not skeleton.fits(["none"])
+    assert skeleton.fill(["  all  "])[0] == "AallB"
+
+
+READ = {
+    "Qwen-Qwen3-0.6B": "hermes", "Qwen3-Coder": "qwen3_coder", "GLM-4.6": "glm4_5", "MiniMax-M2": "minimax_m2",
+    "meta-llama-Llama-3.1-8B-Instruct": "llama3_1", "openai-gpt-oss-120b": "harmony", "moonshotai-Kimi-K2": "kimi_k2",
+    "mistralai-Mistral-Nemo-Instruct-2407": "mistral", "deepseek-ai-DeepSeek-V3.1": "deepseek", "axolotl/chatml": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ)
+def test_calls_are_read_in_the_format_that_the_template_writes(material: Any, name: str) -> None:
+    template = own(tokenizer_of(name))
+    asked = Conversation(CALLED.messages[:2], tools=CALLED.tools)
+    [span] = trained(template, asked)
+    for stop in (*(template.tokenizer.decode([id_]) for id_ in template.stop_ids), "<|call|>"):
+        span = span.removesuffix(stop)
+    calls = template.parse(span, CALLED.tools).tool_calls
+    if READ[name] is None:
+        assert calls == ()
+        return
+    assert [(call.name, call.arguments) for call in calls] == [("find_it", {"key": "ARGUMENT"})]

@@ -56,11 +56,28 @@ def test_a_changed_template_is_shown_with_a_caret(place: Any) -> None:
 def test_an_unknown_template_is_looked_at_by_itself(place: Any) -> None:
     folder = altered(place, "<|im_start|>", "<|im_start|> ")
     done = place.swift("template", "check", "--model", folder, "--show", "tool call")
-    done.check_well("no row knows this chat template", "prompts against the beginnings of samples", "tokens of 'tool call'", "[[<think>")
+    done.check_well(
+        "no row knows this chat template",
+        "prompts against the beginnings of samples",
+        "tokens of 'tool call'",
+        "[[<think>",
+    )
+
+
+@pytest.mark.parametrize(("tokenizer", "template"), [("qwen3", "qwen3"), ("llama-2-chat", "llama")])
+def test_the_row_that_knows_a_chat_template_is_compared(place: Any, tokenizer: str, template: str) -> None:
+    folder = REAL.parent / tokenizer  # base models carry the same text, and say nothing about the format
+    if not folder.is_dir():
+        pytest.skip(f"no real tokenizer: {folder} is absent")
+    place.swift("template", "check", "--model", folder).check_well(
+        f"template: {template} (the row of models", "against the chat template of the tokenizer", "equal in"
+    )
 
 
 def test_json_and_conversations_of_a_file(place: Any) -> None:
-    rows = place.rows("talk.jsonl", [{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]}])
+    rows = place.rows(
+        "talk.jsonl", [{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}]}]
+    )
     done = place.swift("template", "check", "--model", "demo-chat", "--conversations", rows, "--json")
     verdict = json.loads(done.out)
     assert done.code == 0
@@ -88,6 +105,8 @@ def test_a_run_stores_the_verdict_with_each_checkpoint(trained: Any) -> None:
         verdict = json.loads((folder / "template_check.json").read_text(encoding="utf-8"))
         assert verdict["equal"] is True
         assert verdict["checked"] > 10
+    done = trained.place.swift("template", "check", "--model", trained.checkpoint)
+    done.check_well("the run that wrote this folder used it", "equal in")
 
 
 def test_a_run_with_another_template_warns_loudly(place: Any) -> None:

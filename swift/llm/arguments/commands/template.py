@@ -22,9 +22,8 @@ class TemplateCommandArguments:
         aliases=("model_id_or_path", "model_type", "ckpt_dir"), metavar="MODEL",
     )  # fmt: skip
     template_type: str = arg(
-        "AUTO", "Chat template by name. AUTO takes the model's; own looks at the tokenizer's own chat template by itself: are "
-        "prompts the beginnings of samples, and what is trained?", "template", registry="templates", presets=(OWN,),
-        starred=True,
+        "AUTO", "Chat template by name. AUTO takes the model's; own looks at the tokenizer's own chat template by itself, "
+        "and compares prompts with samples.", "template", registry="templates", presets=(OWN,), starred=True,
     )  # fmt: skip
     conversations: str | None = arg(
         None, "File of rows (JSON lines with messages, or any format of a data set) to compare in place of the built-in "

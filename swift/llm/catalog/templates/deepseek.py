@@ -62,7 +62,7 @@ DEEPSEEK2_5 = TemplateRow(
     assistant_close="{eos}",
     tools="deepseek",
     behaviours=("gather_system", "deepseek"),
-    options={"system_join": "\n\n", "upstream_loses": "tools"},
+    options={"system_join": "\n\n", "empty_system": "block", "upstream_loses": "tools"},
     aliases=("deepseek_v2_5", "deepseek_v3"),
     note=(
         "V2.5 and V3. The eos token is the tokenizer's own; 2.x had it misspelt. The official template leaves tool definitions "
@@ -126,6 +126,7 @@ DEEPSEEK_V3_1 = TemplateRow(
     behaviours=("gather_system", "deepseek", "think"),
     options={
         "system_join": "\n\n",
+        "empty_system": "block",
         "marked_by": "user",
         "outputs_end": False,
         "think_begin": "<think>",
@@ -158,6 +159,7 @@ DEEPSEEK_V3_1_SHORT = TemplateRow(
     behaviours=("gather_system", "deepseek", "think"),
     options={
         "system_join": "\n\n",
+        "empty_system": "block",
         "marked_by": "user",
         "outputs_end": False,
         "think_begin": "<think>",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from swift.llm.core import Message
 from swift.llm.template.behaviours.harmony import harmony
 from swift.llm.template.behaviours.kept import (
     apertus,
@@ -79,7 +78,7 @@ BEHAVIOURS: Mapping[str, Callable[[Draft], None]] = {
     "harmony": harmony,
 }
 # Rules about reasoning, and how each takes (reasoning, text) out of an answer.
-THINKING: Mapping[str, Callable[[Message], tuple[str, str]]] = {
+THINKING: Mapping[str, Callable[..., tuple[str, str]]] = {
     "think": split_reasoning,
     "harmony": split_field,
     "think_kept": split_always,

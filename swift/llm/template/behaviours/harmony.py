@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swift.llm.template.behaviours.markers import taken
+from swift.llm.template.behaviours.systems import taken
 from swift.llm.template.draft import Draft, Turn
 from swift.llm.template.tools.base import Fragment, RefusedError
 

@@ -109,6 +109,10 @@ def kimi(draft: Draft) -> None:
             turn.wrap = f"{marker}{name}<|im_middle|>{{content}}<|im_end|>"
 
 
+def _said(draft: Draft) -> bool:
+    return any(text for text, _ in draft.system or ())
+
+
 def _first_turn(draft: Draft) -> Turn:
     if not draft.turns:
         raise RefusedError("no turn but a system text")
@@ -165,5 +169,5 @@ def hunyuan(draft: Draft) -> None:
     }
     told = taken(draft)
     if told:
-        draft.system = [*(draft.system or ()), ("\n\n" * bool(draft.system), True), *told]
+        draft.system = [*(draft.system or ()), ("\n\n" if _said(draft) else "", True), *told]
     draft.system = [*(draft.system or ()), (f"<｜reasoning_mode:opensource｜>reasoning_effort:{effort}", True)]

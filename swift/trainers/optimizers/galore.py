@@ -1,0 +1,144 @@
+"""GaLore: any optimizer, working on projected gradients (Zhao et al. 2024, arXiv:2403.03507, algorithm 2).
+
+A projected matrix W has a small stand-in of the shape of its projected gradient, and the base optimizer moves that from zero:
+
+    R = project(G)            stand-in = 0, its gradient = R
+    base optimizer's step     stand-in = -lr · ρ(R)
+    W = (1 - lr · decay) · W + scale · project_back(stand-in)
+
+So the base optimizer's states have the low rank, whatever optimizer it is. A matrix whose shorter side is not longer than the
+rank is not projected: a square projection saves nothing and only turns the axes. At full rank GaLore is its base optimizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from swift.trainers.config import GaloreConfig
+from swift.trainers.optimizers.groups import embedding_parameters
+from swift.trainers.optimizers.projection import Projection
+from swift.utils.errors import PlanError
+from swift.utils.registry import nearest
+
+__all__ = ["GaLore", "MakeOptimizer", "projected_parameters"]
+
+MakeOptimizer = Callable[[Sequence[dict[str, Any]]], torch.optim.Optimizer]
+"""Groups to the base optimizer over them."""
+
+
+class GaLore(torch.optim.Optimizer):
+    """The base optimizer over stand-ins for the ``projected`` parameters, and over all others as they are."""
+
+    def __init__(
+        self,
+        groups: Sequence[dict[str, Any]],
+        make: MakeOptimizer,
+        config: GaloreConfig,
+        projected: Sequence[nn.Parameter],
+    ) -> None:
+        super().__init__([dict(group) for group in groups], {"lr": 0.0, "weight_decay": 0.0})
+        chosen = {id(one) for one in projected}
+        self._low: dict[int, tuple[nn.Parameter, nn.Parameter, Projection]] = {}
+        self._pairs: list[tuple[int, int]] = []  # number of our group, number of the base's
+        base_groups: list[dict[str, Any]] = []
+        for number, group in enumerate(self.param_groups):
+            plain = [one for one in group["params"] if id(one) not in chosen or not _is_large(one, config)]
+            low = [self._stand_in(one, config) for one in group["params"] if not any(one is other for other in plain)]
+            for params, decay in ((plain, group["weight_decay"]), (low, 0.0)):
+                if params:
+                    self._pairs.append((number, len(base_groups)))
+                    base_groups.append({**group, "params": params, "weight_decay": decay})
+        self.base = make(base_groups)
+
+    def _stand_in(self, weight: nn.Parameter, config: GaloreConfig) -> nn.Parameter:
+        projection = Projection(config, weight.shape)
+        low = nn.Parameter(torch.zeros(projection.low_shape(weight.shape), device=weight.device))
+        self._low[id(weight)] = (weight, low, projection)
+        return low
+
+    @property
+    def projections(self) -> list[tuple[nn.Parameter, Projection]]:
+        """Every projected parameter with its projection."""
+        return [(weight, projection) for weight, _, projection in self._low.values()]
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """One step of the base optimizer; see the head of the module."""
+        assert closure is None  # the loop computes the loss itself
+        moved: set[int] = set()
+        for weight, low, projection in self._low.values():
+            if weight.grad is None:
+                low.grad = None
+                continue
+            low.grad = projection.down(weight.grad)
+            low.zero_()
+            moved.add(id(weight))
+        for ours, number in self._pairs:
+            self.base.param_groups[number]["lr"] = self.param_groups[ours]["lr"]
+        self.base.step()
+        for group in self.param_groups:
+            for one in group["params"]:
+                if id(one) in moved:
+                    _, low, projection = self._low[id(one)]
+                    one.mul_(1 - group["lr"] * group["weight_decay"])
+                    one.add_(projection.up(low).to(one.dtype))
+                    low.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The base optimizer's state, and the projections in the order of the parameters."""
+        return {
+            **super().state_dict(),
+            "base": self.base.state_dict(),
+            "projections": [projection.state_dict() for _, _, projection in self._low.values()],
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on exactly from :meth:`state_dict`."""
+        super().load_state_dict({"state": {}, "param_groups": state_dict["param_groups"]})
+        self.base.load_state_dict(state_dict["base"])
+        for (weight, _, projection), state in zip(self._low.values(), state_dict["projections"], strict=True):
+            projection.load_state_dict(state, weight.device)
+
+
+def _is_large(weight: nn.Parameter, config: GaloreConfig) -> bool:
+    return weight.ndim == 2 and min(weight.shape) > config.rank
+
+
+def projected_parameters(model: Any, config: GaloreConfig) -> list[nn.Parameter]:
+    """The trained matrices that GaLore projects: those of ``config.targets``, or of every linear layer but the head.
+
+    Raises PlanError where a target matches nothing that is trained.
+    """
+    head = model.get_output_embeddings()
+    linear = {name: module.weight for name, module in model.named_modules()
+              if isinstance(module, nn.Linear) and module is not head and module.weight.requires_grad}  # fmt: skip
+    chosen: list[nn.Parameter] = []
+    for target in config.targets:
+        if target in ("ALL", "all-linear"):
+            chosen += linear.values()
+            continue
+        matched = [weight for name, weight in linear.items() if f".{target}." in f".{name}."]
+        if not matched:
+            near = nearest(target, [part for name in linear for part in name.split(".")])
+            hint = (
+                f" Did you mean {' or '.join(near)}?"
+                if near
+                else f" Their names look like {', '.join(list(linear)[:2])}."
+            )
+            raise PlanError([f"--galore_target_modules {target}: matches no trained linear layer.{hint}"])
+        chosen += matched
+    chosen = chosen or list(linear.values())
+    if config.with_embedding:
+        chosen += [one for one in embedding_parameters(model) if one.requires_grad and one.ndim == 2]
+    if not any(_is_large(one, config) for one in chosen):
+        raise PlanError(
+            [
+                f"--galore_rank {config.rank}: no matrix has both sides longer than that, so nothing would be projected. Give a"
+                " smaller rank."
+            ]
+        )
+    return list({id(one): one for one in chosen}.values())

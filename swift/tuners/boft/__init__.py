@@ -1,0 +1,1 @@
+"""BOFT (Liu et al., 2023), through peft."""

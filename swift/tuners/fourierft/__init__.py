@@ -1,0 +1,1 @@
+"""FourierFT (Gao et al., 2024), through peft."""

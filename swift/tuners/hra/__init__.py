@@ -1,0 +1,1 @@
+"""HRA (Yuan et al., 2024), through peft."""

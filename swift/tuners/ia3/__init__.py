@@ -1,0 +1,1 @@
+"""IA3 (Liu et al., 2022), through peft."""

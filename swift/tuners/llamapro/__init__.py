@@ -1,0 +1,1 @@
+"""LLaMA Pro: new blocks between frozen ones."""

@@ -1,0 +1,1 @@
+"""LoKr (Yeh et al., 2023), through peft."""

@@ -1,0 +1,1 @@
+"""LongLoRA: LoRA with shifted sparse attention."""

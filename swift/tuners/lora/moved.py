@@ -1,0 +1,87 @@
+"""PiSSA and OLoRA move a part ``scale · B₀ A₀`` of each weight into the factors; these files fit the original weight again.
+
+Trained is ``W - scale · B₀ A₀ + scale · B A``, so the change of the original weight is that of the factors ``[A; A₀]`` (2R, in)
+and ``[B, -B₀]`` (out, 2R) at the same scale: a LoRA of twice the rank, which says all that is needed to train on, too.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, set_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
+from safetensors.torch import load_file
+
+from swift.tuners.peft_method import WEIGHTS, adapter_tensors
+from swift.utils.errors import CheckpointError
+
+__all__ = ["difference", "hold_start", "start_of", "take_up"]
+
+_START = "factors_at_the_start"
+
+
+def hold_start(model: PeftModel) -> None:
+    """Keep a copy of the factors as they are before training, on the CPU, with the model."""
+    if any(tensor.is_meta for tensor in model.parameters()):
+        return  # a preview
+    factors = {name: tensor.detach().cpu().clone() for name, tensor in adapter_tensors(model).items() if ".lora_" in name}
+    setattr(model, _START, factors)
+
+
+def start_of(model: PeftModel) -> dict[str, torch.Tensor] | None:
+    """The factors before training, by their names in an adapter's file; None where nothing was moved."""
+    factors: dict[str, torch.Tensor] | None = vars(model).get(_START)
+    return factors
+
+
+def difference(
+    config: LoraConfig, tensors: dict[str, torch.Tensor], start: dict[str, torch.Tensor]
+) -> tuple[LoraConfig, dict[str, torch.Tensor]]:
+    """Configuration and tensors of the adapter of twice the rank that fits the original weights."""
+    doubled = dict(tensors)
+    for name, before in start.items():
+        now = tensors[name].detach().cpu()
+        if _is_a(name):
+            doubled[name] = torch.cat([now, before], dim=0)
+        else:
+            doubled[name] = torch.cat([now, -before], dim=1)
+    told = copy.copy(config)
+    told.init_lora_weights = True
+    told.r = 2 * config.r
+    told.lora_alpha = config.lora_alpha * (2**0.5 if config.use_rslora else 2)  # type: ignore[assignment]
+    return told, doubled
+
+
+def take_up(model: PeftModel, folder: Path) -> None:
+    """Lay a doubled adapter over a model with plain factors: they become the trained half, the weights lose the other half.
+
+    The weights come out as the first run had them, bit for bit: peft's own order of operations is followed.
+    Raises CheckpointError for an adapter of other layers.
+    """
+    tensors = load_file(folder / WEIGHTS)
+    rank: int = model.peft_config["default"].r
+    now, start = dict(tensors), {}
+    for name, tensor in tensors.items():
+        if ".lora_" in name:
+            first, second = tensor.split(rank, dim=0 if _is_a(name) else 1)
+            now[name], start[name] = first.contiguous(), (second if _is_a(name) else -second).contiguous()
+    try:
+        set_peft_model_state_dict(model, now)
+    except RuntimeError as error:
+        line = str(error).strip().splitlines()[-1].strip()
+        raise CheckpointError(f"{folder}: this adapter does not fit the model it is laid over: {line}") from error
+    for name, layer in model.named_modules():
+        before_a, before_b = start.get(f"{name}.lora_A.weight"), start.get(f"{name}.lora_B.weight")
+        if isinstance(layer, LoraLayer) and before_a is not None and before_b is not None:
+            weight = layer.get_base_layer().weight
+            moved = layer.scaling["default"] * before_b.to(weight.device) @ before_a.to(weight.device)
+            if getattr(layer, "fan_in_fan_out", False):
+                moved = moved.T
+            weight.data = (weight.data.to(torch.float32) - moved).to(weight.dtype)
+    setattr(model, _START, start)
+
+
+def _is_a(name: str) -> bool:
+    return ".lora_A" in name or ".lora_embedding_A" in name

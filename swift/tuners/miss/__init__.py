@@ -1,0 +1,1 @@
+"""MiSS (Kang & Yin, 2024; Bone before), through peft."""

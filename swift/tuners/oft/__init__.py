@@ -1,0 +1,1 @@
+"""OFT (Qiu et al., 2023), through peft."""

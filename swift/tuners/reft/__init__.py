@@ -1,0 +1,1 @@
+"""ReFT: interventions on hidden states."""

@@ -1,0 +1,1 @@
+"""VB-LoRA (Li et al., 2024), through peft."""

@@ -1,0 +1,1 @@
+"""VeRA (Kopiczko et al., 2023), through peft."""
