@@ -6,7 +6,7 @@ from pathlib import Path
 from setuptools import setup
 
 ROOT = Path(__file__).parent
-EXTRAS = ("train", "infer", "serve", "eval", "ui", "quant", "hub", "remote", "dev")
+EXTRAS = ("train", "infer", "serve", "eval", "ui", "quant", "optim", "hub", "remote", "dev")
 
 
 def read_requirements(name: str) -> list[str]:

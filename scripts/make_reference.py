@@ -8,6 +8,7 @@ from typing import Any
 
 from swift.cli.commands import COMMANDS
 from swift.llm.arguments.fields import GROUPS, Spec, specs
+from swift.trainers.optimizers.table import ALIASES, OPTIMIZERS
 from swift.utils.lazy import load
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "arguments.md"
@@ -51,6 +52,12 @@ def lines() -> Iterator[str]:
                 yield f"\n### {title}\n"
                 yield "| option | type | default | meaning |\n| --- | --- | --- | --- |"
                 yield from (row(spec) for spec in members)
+    yield "\n## Values of --optim\n"
+    yield "Other words for the same: " + ", ".join(f"`{alias}` ({name})" for alias, name in ALIASES.items()) + ".\n"
+    yield "| optimizer | what it is | needs | GaLore over it |\n| --- | --- | --- | --- |"
+    for one in OPTIMIZERS.values():
+        needs = ", ".join([*([f"`{one.requires}`"] if one.requires else []), *(place for place in one.devices if "cpu" not in one.devices)])
+        yield f"| `{one.name}` | {one.title} | {needs} | {'yes' if one.galore else ''} |"
 
 
 def page() -> str:

@@ -122,6 +122,8 @@ class _Translator:
             return isinstance(data, str) and (data.endswith("ForCausalLM") or data.startswith("AutoModel"))
         if name == "fsdp":
             return isinstance(data, list)
+        if name == "optim_args":
+            return str(self.given["optimizer"].data if "optimizer" in self.given else "").startswith("galore_")
         return name not in self.names
 
     def _translate(self, name: str, item: Given) -> None:
@@ -392,10 +394,10 @@ class _Translator:
             self.put("galore_optim_per_parameter", True, item)
 
     def key_optim_args(self, item: Given, value: Any) -> None:
-        """The settings of GaLore are arguments; others go to transformers as they are."""
+        """The settings of GaLore are arguments; others go to the optimizer as they are."""
         galore = self._says("optimizer") and str(self.given["optimizer"].data).startswith("galore_")
         if not galore:
-            self.add("hf_args", {"optim_args": value}, item)
+            self.put("optim_args", value, item)
             return
         if not isinstance(value, Mapping):
             self.wrong(item, "a mapping")
@@ -407,16 +409,8 @@ class _Translator:
                 self.absent(item, str(key))
 
     def key_lr_scheduler(self, item: Given, value: Any) -> None:
-        """Names of transformers; two schedules are missing."""
-        if value in ("one_cycle", "log_sweep"):
-            self.absent(item, f"the schedule {value}")
-        elif not self._says("cosine_min_lr_ratio"):
-            self.put("lr_scheduler_type", value, item)
-
-    def key_cosine_min_lr_ratio(self, item: Given, value: Any) -> None:
-        """A schedule of its own in transformers."""
-        self.put("lr_scheduler_type", "cosine_with_min_lr", item)
-        self.put("lr_scheduler_kwargs", {"min_lr_rate": value}, item)
+        """Another name."""
+        self.put("lr_scheduler_type", value, item)
 
     def key_evals_per_epoch(self, item: Given, value: Any) -> None:
         """Once an epoch, or never."""

@@ -22,11 +22,19 @@ RENAMED = {
     "eval_max_new_tokens": "max_new_tokens",
     "flash_attention": "use_flash_attn",
     "auto_resume_from_checkpoints": "auto_resume",
+    "lr_quadratic_warmup": "lr_quadratic_warmup",
+    "cosine_min_lr_ratio": "cosine_min_lr_ratio",
+    "cosine_constant_lr_ratio": "cosine_constant_lr_ratio",
+    "lr_div_factor": "lr_div_factor",
+    "loss_watchdog_threshold": "loss_watchdog_threshold",
+    "loss_watchdog_patience": "loss_watchdog_patience",
+    "torch_compile": "torch_compile",
+    "torch_compile_backend": "torch_compile_backend",
 }
 """Keys that are an argument by another name."""
 
 PASSED_ON = (
-    "tf32", "torch_compile", "torch_compile_backend", "ddp_bucket_cap_mb", "gradient_checkpointing_kwargs",
+    "tf32", "ddp_bucket_cap_mb", "gradient_checkpointing_kwargs",
 )  # fmt: skip
 """Keys that transformers' TrainingArguments has by the same name: they go into hf_args."""
 
@@ -66,13 +74,8 @@ ABSENT = {
     "relora_anneal_steps": "",
     "relora_prune_ratio": "",
     "relora_cpu_offload": "",
-    "lr_quadratic_warmup": "",
-    "cosine_constant_lr_ratio": "",
-    "lr_div_factor": "",
     "eval_table_size": "",
     "eval_causal_lm_metrics": "",
-    "loss_watchdog_threshold": "",
-    "loss_watchdog_patience": "",
     "xformers_attention": "attn_impl has sdpa, flash_attention_2 and varlen",
     "flash_optimum": "attn_impl has sdpa, flash_attention_2 and varlen",
     "flash_attn_fuse_qkv": "",

@@ -37,9 +37,9 @@ def register() -> str:
 
 def attention_in_groups(
     module: torch.nn.Module,
-    query: torch.Tensor,  # (1, H, T, D)
-    key: torch.Tensor,  # (1, Hk, T, D)
-    value: torch.Tensor,  # (1, Hk, T, Dv)
+    query: torch.Tensor,  # (B, H, T, D)
+    key: torch.Tensor,  # (B, Hk, T, D)
+    value: torch.Tensor,  # (B, Hk, T, Dv)
     attention_mask: torch.Tensor | None,
     dropout: float = 0.0,
     scaling: float | None = None,
@@ -48,21 +48,26 @@ def attention_in_groups(
     cu_seqlens: torch.Tensor | None = None,
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
-    """What transformers calls in each layer. Returns (1, T, H, Dv) and no weights. Raises ModelError for padded training."""
+    """What transformers calls in each layer. Returns (B, T, H, Dv) and no weights.
+
+    Training takes one flat row with ``cu_seqlens``, or whole rows. Raises ModelError for padded ones.
+    """
     if not module.training:
         return attention(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, sliding_window=sliding_window,
             softcap=softcap, cu_seqlens=cu_seqlens, **kwargs,
         )  # fmt: skip
-    if attention_mask is not None or query.shape[0] != 1 or query.shape[2] != key.shape[2]:
+    if attention_mask is not None or query.shape[2] != key.shape[2]:
         raise ModelError("shifted sparse attention trains on flat batches only. Leave --padding_free out.")
-    if cu_seqlens is None:
-        cu_seqlens = torch.tensor([0, query.shape[2]], dtype=torch.int32, device=query.device)
+    rows, length = query.shape[0], query.shape[2]
+    if cu_seqlens is None:  # each row is a sample: they are laid end to end
+        cu_seqlens = torch.arange(rows + 1, dtype=torch.int32, device=query.device) * length
+        query, key, value = (x.transpose(0, 1).flatten(1, 2)[None] for x in (query, key, value))
     group: Any = module.group_size
     out = shifted_attention(
         query, key, value, cu_seqlens, group, scaling=scaling, dropout=dropout, window=sliding_window, softcap=softcap
     )
-    return out, None
+    return out.view(rows, length, *out.shape[2:]), None
 
 
 def shifted_attention(

@@ -58,7 +58,7 @@ def main(parsed: Any) -> int:
 def run(plan: PreprocessPlan, *, debug: bool = False) -> dict[str, Any] | None:
     """Make this worker's share; where all is there, print and return the statistics.
 
-    ``debug`` shows more samples. Raises DataError for data that cannot be read or lost too much.
+    ``debug`` shows more of the lost rows. Raises DataError for data that cannot be read or lost too much.
     """
     from swift.llm.dataset.cache import Worker, cache_folder
     from swift.llm.dataset.preparation import build_parts, prepare
@@ -90,10 +90,13 @@ def run(plan: PreprocessPlan, *, debug: bool = False) -> dict[str, Any] | None:
         *show_samples(prepared, tokenizer), *notes, *template.notes,
     ):  # fmt: skip
         _say(line)
-    if debug:
-        for row in prepared.report.ledger[:100]:
-            _say(f"{row.action} {row}")
-    told = statistics.to_json()
+    ledger = prepared.report.ledger
+    shown = ledger[: 100 if debug else 5]
+    for line in shown:
+        _say(f"{line.action} {line}")
+    if len(ledger) > len(shown):
+        _say(f"… and {len(ledger) - len(shown):,} more rows are lost or cut: --json FILE lists them all")
+    told = {**statistics.to_json(), "ledger": [line.to_json() for line in ledger]}
     if plan.statistics_path:
         write_json_atomic(plan.statistics_path, told)
         _say(f"statistics: {plan.statistics_path}")

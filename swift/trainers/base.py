@@ -156,6 +156,7 @@ class SwiftTrainer(Trainer):
         """Read the state of a checkpoint, check that this run is the one it belongs to, and take a stream there."""
         state = LoopState.read(checkpoint)
         state.check(checkpoint, None if self.args.ignore_data_skip else self.rows, self.order)
+        state.check_optimizer(checkpoint, self.config.optimizer_told)
         if isinstance(self.rows, Stream) and not self.args.ignore_data_skip:
             self._batches_taken = state.global_step * self.args.gradient_accumulation_steps
             self.rows.go_to(self._batches_taken, state.stream or {})
@@ -266,7 +267,7 @@ class SwiftTrainer(Trainer):
         if self.lr_scheduler is None:
             warmup = self.args.get_warmup_steps(num_training_steps)
             optimizer = self.optimizer if optimizer is None else optimizer
-            self.lr_scheduler = build_schedule(self.config, optimizer, warmup, num_training_steps)
+            self.lr_scheduler: Any = build_schedule(self.config, optimizer, warmup, num_training_steps)
             self._created_lr_scheduler = True
         return self.lr_scheduler
 
@@ -471,6 +472,7 @@ class SwiftTrainer(Trainer):
             best_metric=self._best[1] if self._best else None,
             patience_used=self.early_stopping.count if self.early_stopping else 0,
             high_losses=self.watchdog.count if self.watchdog else 0,
+            optimizer=self.config.optimizer_told,
             data=fingerprint(self.rows, self.order),
             step_size=self.order.step_size,
             num_samples=0 if isinstance(self.rows, Stream) else len(self.rows),

@@ -9,6 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+PROJECTIONS = ("std", "reverse_std", "right", "left", "full")
+"""Kinds of GaLore's projection: ``std`` projects the shorter side of a matrix, ``reverse_std`` the longer one, ``left`` and
+``right`` say which, ``full`` both.
+"""
+
 TOKENS_PER_CHUNK = 4096
 """Rows of logits that exist at once, if not told otherwise."""
 
@@ -115,3 +120,13 @@ class TrainerConfig:
     ddp_broadcast_buffers: bool | None = None
     tokens_per_chunk: int = TOKENS_PER_CHUNK
     hf_args: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def optimizer_told(self) -> str:
+        """What an optimizer's saved state belongs to, as one line."""
+        galore = self.galore
+        if galore is None:
+            return self.optim
+        return f"{self.optim} under GaLore of rank {galore.rank}" + (
+            ", one for each parameter" if galore.per_parameter else ""
+        )

@@ -107,7 +107,7 @@ def _try_step(trainer: SwiftTrainer, samples: list[Any]) -> None:
         inputs = trainer._prepare_inputs(batch)
         with trainer.compute_loss_context_manager():
             total = trainer.token_losses(model, inputs).total
-        total.backward()
+        torch.autograd.backward(total)
         if not is_second:
             # a step of no length over gradients of zero makes the states and moves nothing
             for one in model.parameters():

@@ -21,7 +21,7 @@ class LoopState:
     ``loss_since_log`` is the sum of step losses since the last log, ``loss_total`` of all before it; ``correct`` of
     ``counted`` predictions were right since then. ``log_bytes`` is the size of ``logging.jsonl``; ``elapsed_s`` the seconds
     trained so far. ``data`` fingerprints rows and order; ``step_size`` is samples per optimiser
-    step; ``high_losses`` the watchdog's count; ``stream`` the place of the next batch where the data is a stream (``num_samples`` is then 0).
+    step; ``high_losses`` the watchdog's count; ``optimizer`` what the saved state belongs to; ``stream`` the place of the next batch where the data is a stream (``num_samples`` is then 0).
     """
 
     global_step: int
@@ -42,6 +42,7 @@ class LoopState:
     has_optimizer: bool
     stream: dict[str, Any] | None = None
     high_losses: int = 0
+    optimizer: str = ""
 
     def write(self, folder: Path) -> None:
         """Write it into a checkpoint that is being made."""
@@ -56,6 +57,7 @@ class LoopState:
                 **{field.name: values[field.name] for field in fields(cls) if field.default is MISSING},
                 stream=values.get("stream"),
                 high_losses=values.get("high_losses", 0),
+                optimizer=values.get("optimizer", ""),
             )
         except FileNotFoundError:
             raise CheckpointError(
@@ -64,6 +66,14 @@ class LoopState:
             ) from None
         except (ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{folder}/{STATE_FILE}: damaged, or of another version ({error})") from None
+
+    def check_optimizer(self, checkpoint: Path, optimizer: str) -> None:
+        """Raise CheckpointError where the saved state is another optimizer's ("": an older checkpoint does not say)."""
+        if self.optimizer and self.optimizer != optimizer:
+            raise CheckpointError(
+                f"{checkpoint}: was trained with {self.optimizer}, now there is {optimizer}: its state would mean nothing. Use the"
+                " same --optim and settings, or --resume_only_model true to begin anew from its weights."
+            )
 
     def check(self, checkpoint: Path, rows: Rows | Stream | None, order: Order) -> None:
         """Raise CheckpointError where a run over ``rows`` (None: whatever they are) cannot go on exactly from here."""

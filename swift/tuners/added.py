@@ -76,7 +76,9 @@ class AddedModules:
             self.check(options)
             self._attach(model, options)
         except PlanError as error:
-            raise CheckpointError(f"{folder}: does not fit the model it is laid over: {'; '.join(error.problems)}") from error
+            raise CheckpointError(
+                f"{folder}: does not fit the model it is laid over: {'; '.join(error.problems)}"
+            ) from error
         own = self._own(model)
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         wanted = {name: tuple(parameter.shape) for name, parameter in own.items()}

@@ -30,7 +30,9 @@ def find_layers(model: Any, path: str | None = None) -> tuple[str, nn.ModuleList
     inside = {id(module) for module in _decoder(model).modules()}
     fitting = {name: found for name, found in lists.items() if len(found) == number and id(found) in inside}
     if len(fitting) != 1:
-        found = f"several lists of {number} modules ({', '.join(fitting)})" if fitting else f"no list of {number} modules"
+        found = (
+            f"several lists of {number} modules ({', '.join(fitting)})" if fitting else f"no list of {number} modules"
+        )
         raise PlanError(
             [f"--sft_type: the layers of {type(model).__name__} are not recognised: it has {found}. Use lora or full."]
         )
@@ -44,7 +46,9 @@ def find_part(layer: nn.Module, names: tuple[str, ...], what: str) -> tuple[str,
             return name, child
     children = ", ".join(name for name, _ in layer.named_children())
     raise PlanError(
-        [f"--sft_type: the {what} of {type(layer).__name__} is not recognised among its parts ({children}). Use lora or full."]
+        [
+            f"--sft_type: the {what} of {type(layer).__name__} is not recognised among its parts ({children}). Use lora or full."
+        ]
     )
 
 

@@ -29,6 +29,7 @@ _SEEN_TO = (
     "Initializing zero-element tensors is a no-op",  # factors of layers that AdaLoRA left no rank
     "Failed to load the CUDA extension",  # see `boft.tuner`
     "Setting boft_n_butterfly_factor to 1",
+    "lora with eva initialization used with low_cpu_mem_usage",  # factors on the meta device could not be trained at once
 )
 
 
@@ -101,7 +102,7 @@ class PeftMethod(ABC):
         told: Any = copy.copy(config)
         told.inference_mode = True  # peft's mark of an adapter that is not in training
         for field in ("target_modules", "feedforward_modules"):
-            if isinstance(getattr(told, field, None), set):
+            if isinstance(getattr(told, field, None), (set, list)):
                 setattr(told, field, sorted(getattr(told, field)))  # the same file each time
         told.save_pretrained(str(folder))
 
@@ -114,7 +115,7 @@ class PeftMethod(ABC):
                 return PeftModel.from_pretrained(
                     model, str(folder), is_trainable=trainable, autocast_adapter_dtype=trainable
                 )
-        except (RuntimeError, ValueError, KeyError, UserWarning, SafetensorError) as error:
+        except (RuntimeError, ValueError, KeyError, AssertionError, UserWarning, SafetensorError) as error:
             line = str(error).strip().splitlines()[-1].strip()
             raise CheckpointError(f"{folder}: this adapter does not fit the model it is laid over: {line}") from error
 
@@ -168,6 +169,7 @@ class PeftMethod(ABC):
 
     def after_step(self, model: Any, step: int, num_steps: int) -> None:
         """Nothing."""
+        return None
 
 
 def adapter_tensors(model: PeftModel) -> dict[str, torch.Tensor]:

@@ -52,9 +52,7 @@ def norm_names(model: Any) -> list[str]:
     return [name for name, module in model.named_modules() if _is_norm(module)]
 
 
-def find_targets(
-    model: Any, targets: Sequence[str], regex: str | None = None, layers: Sequence[int] = ()
-) -> list[str]:
+def find_targets(model: Any, targets: Sequence[str], regex: str | None = None, layers: Sequence[int] = ()) -> list[str]:
     """Full names of the modules that get an adapter, in the order of the model.
 
     ``targets`` are words (see `WORDS`) and module names, whole or their last parts (``q_proj``, ``mlp.down_proj``); none
@@ -90,7 +88,9 @@ def find_parameters(model: Any, targets: Sequence[str], layers: Sequence[int] = 
 
 def match_names(targets: Sequence[str], wanted: Sequence[str], flag: str) -> list[str]:
     """Those of ``targets`` that the names ``wanted`` mean. Raises PlanError for one that means none of them."""
-    found = {name: [target for target in targets if _ends_with(target, name) or _ends_with(name, target)] for name in wanted}
+    found = {
+        name: [target for target in targets if _ends_with(target, name) or _ends_with(name, target)] for name in wanted
+    }
     problems = [
         f"--{flag} {name}: is no target. The targets are {', '.join(_last_parts(targets))}; name it in --target_modules, too."
         for name, matched in found.items()
@@ -195,7 +195,9 @@ def _in_layers(names: list[str], layers: Sequence[int]) -> list[str]:
 def _unmatched(target: str, names: Sequence[str]) -> str:
     if target.endswith(".ALL"):
         prefix = target.removesuffix(".ALL")
-        return f"--target_modules {target}: no linear layer is inside {prefix}. Module names look like {_examples(names)}."
+        return (
+            f"--target_modules {target}: no linear layer is inside {prefix}. Module names look like {_examples(names)}."
+        )
     if target in WORDS:
         return f"--target_modules {target}: this model has no such part. Module names look like {_examples(names)}."
     return f"--target_modules {target}: matches no module. {_near(target, names)}"

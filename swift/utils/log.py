@@ -65,3 +65,5 @@ def _set_up() -> None:
 
 
 _set_up()
+# It warns at every layer of every step of the dtype of its inputs, and where peft imports it of kernels that it does not need.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

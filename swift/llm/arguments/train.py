@@ -30,7 +30,18 @@ class LoopArguments:
     full_determinism: bool = arg(
         False, "Allow only operations that give the same result every time.", "training",
     )  # fmt: skip
-    auto_find_batch_size: bool = arg(False, "Halve the batch until it fits the memory.", "training")
+    auto_find_batch_size: bool = arg(
+        False, "Try the largest batch before the first step, and halve it until it fits the memory; accumulation grows, so "
+        "an update has the same samples.", "training",
+    )  # fmt: skip
+    loss_watchdog_threshold: float | None = arg(
+        None, "Stop a run whose loss stays above this.", "training",
+    )  # fmt: skip
+    loss_watchdog_patience: int = arg(3, "Steps in a row that the loss may be above it.", "training")
+    torch_compile: bool = arg(
+        False, "Compile each layer with torch.compile; the first steps are slow, later ones faster.", "training",
+    )  # fmt: skip
+    torch_compile_backend: str = arg("inductor", "Backend of torch.compile.", "training")
     test_oom_error: bool = arg(
         False, "Begin with the longest rows, so that lack of memory shows at once.", "training",
     )  # fmt: skip
@@ -39,10 +50,12 @@ class LoopArguments:
         aliases=("neftune_alpha",),
     )  # fmt: skip
     neftune_backend: str | None = arg(
-        None, "Library that adds that noise; left out, transformers.", "training", choices=("transformers",
+        None, "Kept for older commands: either value adds the same noise, by the length of each sample.", "training", choices=("transformers",
         "swift"),
     )  # fmt: skip
-    use_liger: bool = arg(False, "Use the Liger kernels; needs the package liger-kernel.", "training")
+    use_liger: bool = arg(
+        False, "Use the Liger kernels for norms, positions and MLPs; needs a GPU and the package liger-kernel.", "training",
+    )  # fmt: skip
     loss_name: str | None = arg(None, "Name of a registered loss of your own.", "training")
     gpu_memory_fraction: float | None = arg(
         None, "Share of the GPU memory that may be used (0 to 1).", "training",
@@ -69,17 +82,37 @@ class OptimizerArguments:
     min_lr: float | None = arg(
         None, "Lowest learning rate of Megatron; left out, a tenth of learning_rate.", "optimizer",
     )  # fmt: skip
-    optim: str = arg("adamw_torch", "Optimizer, by its name in transformers.", "optimizer")
+    embedding_learning_rate: float | None = arg(
+        None, "Highest learning rate of the embeddings; left out, learning_rate.", "optimizer",
+    )  # fmt: skip
+    head_learning_rate: float | None = arg(
+        None, "Highest learning rate of the output layer; left out, learning_rate.", "optimizer",
+    )  # fmt: skip
+    optim: str = arg(
+        "adamw_torch", "Optimizer: a name of transformers, or muon, adam_mini, apollo_adamw, apollo_mini, schedule_free_adamw; "
+        "docs/arguments.md has the table.", "optimizer",
+    )  # fmt: skip
+    optim_args: Json = arg(None, 'Settings of the optimizer, as JSON: \'{"momentum": 0.9}\'.', "optimizer")
     adam_beta1: float = arg(0.9, "Decay of Adam's first moment.", "optimizer")
     adam_beta2: float = arg(0.95, "Decay of Adam's second moment.", "optimizer")
     adam_epsilon: float = arg(1e-8, "Small number in Adam's denominator.", "optimizer")
     weight_decay: float = arg(0.1, "Decay of the weights, apart from the gradient.", "optimizer")
     max_grad_norm: float = arg(1.0, "Longest gradient; a longer one is scaled down.", "optimizer")
     lr_scheduler_type: str = arg(
-        "cosine", "Course of the learning rate, by its name in transformers: cosine, linear, constant and "
-        "others.", "optimizer",
+        "cosine", "Course of the learning rate: cosine, linear, constant and others of transformers; rex, one_cycle, "
+        "log_sweep.", "optimizer",
     )  # fmt: skip
     lr_scheduler_kwargs: Json = arg(None, "Further settings of that course, as JSON.", "optimizer")
+    cosine_min_lr_ratio: float | None = arg(
+        None, "Share of the highest rate that the cosine ends at.", "optimizer",
+    )  # fmt: skip
+    cosine_constant_lr_ratio: float | None = arg(
+        None, "Share of the steps after which the cosine has ended and the rate stays.", "optimizer",
+    )  # fmt: skip
+    lr_div_factor: float | None = arg(
+        None, "How much lower than the highest rate one_cycle begins; left out, 25 times.", "optimizer",
+    )  # fmt: skip
+    lr_quadratic_warmup: bool = arg(False, "Let the rate rise as a square, slowly at first.", "optimizer")
     warmup_ratio: float = arg(0.05, "Share of the steps in which the learning rate rises.", "optimizer")
     warmup_steps: int = arg(
         0, "The same as a number of steps; above 0 it wins over warmup_ratio.", "optimizer",

@@ -168,7 +168,10 @@ class AdapterArguments:
         "LoreftIntervention", "ConsreftIntervention", "LobireftIntervention", "DireftIntervention",
         "NodireftIntervention"),
     )  # fmt: skip
-    reft_args: Json = arg(None, "Further settings of the intervention, as JSON.", "tuner-reft")
+    reft_args: Json = arg(
+        None, "Further settings as JSON: positions (f5+l5: the first and last five tokens of the prompt; all), tied, dropout, act_fn.",
+        "tuner-reft",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +193,7 @@ class LowRankTrainingArguments:
         False, "One optimizer for each parameter, run in the backward pass.", "tuner-galore",
     )  # fmt: skip
     galore_with_embedding: bool = arg(False, "Project the embeddings as well.", "tuner-galore")
-    galore_quantization: bool = arg(False, "Keep the weights quantized too (Q-GaLore).", "tuner-galore")
+    galore_quantization: bool = arg(False, "Let the gap grow while projections stay alike (Q-GaLore).", "tuner-galore")
     galore_proj_quant: bool = arg(False, "Quantize the projections.", "tuner-galore")
     galore_proj_bits: int = arg(4, "Bits of quantized projections.", "tuner-galore")
     galore_proj_group_size: int = arg(256, "Group size of quantized projections.", "tuner-galore")

@@ -240,6 +240,7 @@ _PROMPT_KEYS = (
     "system_prompt", "system_format", "field_system", "field_instruction", "field_input", "field_output", "format",
     "no_input_format",
 )  # fmt: skip
+_PLACES = {"format": ("instruction", "input"), "no_input_format": ("instruction",), "system_format": ("system",)}
 # LLaMA-Factory's form of the same file: its keys, of which one of the first shows that an entry is written so.
 _FACTORY_SIGNS = (
     "file_name",
@@ -336,6 +337,7 @@ def _info_row(name: str, entry: Any, where: str, base: Path) -> DatasetRow:
                 raise ArgumentError(f"{here}: type: {unknown('key', key, _PROMPT_KEYS)}")
             if not isinstance(value, str):
                 raise ArgumentError(f"{here}: type: {key} is {value!r}; text is expected")
+        _check_formats(kind, here)
         fields["prompt"] = dict(kind)
     elif kind is not None:
         fields["format"] = kind
@@ -343,6 +345,14 @@ def _info_row(name: str, entry: Any, where: str, base: Path) -> DatasetRow:
         fields["columns"] = {**fields.get("columns", {}), entry["field"]: "text"}
         fields.setdefault("format", "completion")
     return DatasetRow(name=name, keep_columns=entry.get("remove_useless_columns") is False, **fields)
+
+
+def _check_formats(kind: Mapping[str, str], here: str) -> None:
+    """Refuse a text around the columns that asks nothing: a misspelt ``{instruction}`` would stand in every sample."""
+    for key, places in _PLACES.items():
+        if key in kind and not any(f"{{{name}}}" in kind[key] for name in places):
+            named = " or ".join(f"{{{name}}}" for name in places)
+            raise ArgumentError(f"{here}: type: {key} {kind[key]!r} has no place for the columns' text: write {named}")
 
 
 def _check_entry(entry: Mapping[str, Any], known: Mapping[str, tuple[Any, str]], here: str) -> None:

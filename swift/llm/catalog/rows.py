@@ -216,7 +216,7 @@ class QuantRow:
     ``spellings`` are further names that ``quantization_config`` of a ``config.json`` uses. ``bits`` are the widths that plain
     weights can be quantised to while they are loaded, empty: only files that are quantised already are read. ``requires`` are
     packages (with the least version) that run such weights, ``adapter_requires`` those that an adapter over them needs besides;
-    ``gpu``: nothing runs without one. ``adapters`` are the tuning methods that work over the packed weights. ``expands``: the
+    ``gpu``: nothing runs without one; ``trains_on_cpu`` False: its kernels for CPUs pass no gradients on. ``adapters`` are the tuning methods that work over the packed weights. ``expands``: the
     weights can be turned into plain ones while they are loaded; training does that, so everything works on them.
     """
 
@@ -227,6 +227,7 @@ class QuantRow:
     requires: tuple[str, ...] = ()
     adapter_requires: tuple[str, ...] = ()
     gpu: bool = False
+    trains_on_cpu: bool = True
     adapters: tuple[str, ...] = ()
     expands: bool = False
     help: str = ""

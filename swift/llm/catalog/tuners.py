@@ -12,11 +12,11 @@ LORA = TunerRow(
     arguments=(
         "lora_rank", "lora_alpha", "lora_dropout", "init_lora_weights", "lora_bias_trainable", "lora_dtype", "use_dora",
         "use_rslora", "lora_lr_ratio",
-    ),  # fmt: skip
+    ),
     paper="https://arxiv.org/abs/2106.09685",
     help="Also DoRA (--use_dora), rsLoRA (--use_rslora), LoRA+ (--lora_lr_ratio), PiSSA, OLoRA, EVA, LoftQ "
     "(--init_lora_weights); goes to embeddings and to experts (--target_modules EMBEDDING EXPERTS).",
-)
+)  # fmt: skip
 
 FULL = TunerRow(
     name="full",
@@ -36,11 +36,11 @@ LONGLORA = TunerRow(
     arguments=(
         "lora_rank", "lora_alpha", "lora_dropout", "init_lora_weights", "lora_bias_trainable", "lora_dtype", "use_dora",
         "use_rslora", "lora_lr_ratio",
-    ),  # fmt: skip
+    ),
     paper="https://arxiv.org/abs/2309.12307",
     help="Trains embeddings and norms, too; groups of a quarter of --max_length attend to each other while training, half of "
     "the heads across their borders. Answers in full attention; often with --rope_scaling.",
-)
+)  # fmt: skip
 
 ADALORA = TunerRow(
     name="adalora",
@@ -50,11 +50,11 @@ ADALORA = TunerRow(
     arguments=(
         "adalora_target_r", "adalora_init_r", "adalora_tinit", "adalora_tfinal", "adalora_deltaT", "adalora_beta1",
         "adalora_beta2", "adalora_orth_reg_weight", "lora_alpha", "lora_dropout",
-    ),  # fmt: skip
+    ),
     paper="https://arxiv.org/abs/2303.10512",
     help="Starts with --adalora_init_r everywhere; the least important ranks are set to zero until --adalora_target_r "
     "is left on average.",
-)
+)  # fmt: skip
 
 IA3 = TunerRow(
     name="ia3",

@@ -19,7 +19,7 @@ from swift.llm.dataset.formats.custom import custom_format
 from swift.llm.dataset.formats.draft import Draft, Reader, RowFormat
 from swift.llm.dataset.formats.pairs import QUESTION_LIKE
 from swift.llm.dataset.formats.untemplated import STYLES, Style, as_text, in_style
-from swift.llm.dataset.media import COLUMNS, has_inline, objects_of, with_media
+from swift.llm.dataset.media import COLUMNS, has_inline, has_media, objects_of, with_media
 from swift.llm.dataset.source import Unusable
 from swift.llm.dataset.turns import Lost, TurnOptions, check_order, check_text, kind, parse_tools
 from swift.utils.errors import DataError
@@ -27,17 +27,19 @@ from swift.utils.registry import unknown
 
 __all__ = ["READING_VERSION", "RowParser", "reading"]
 
-READING_VERSION = 2
+READING_VERSION = 3
 """Raise this when the same row and registration begin to read otherwise: it is part of the address of cached samples."""
 
 _PLACEHOLDER = re.compile(r"\{\{\s*(name|author)\s*\}\}", re.IGNORECASE)
 # Files whose reader gives every object all keys that occur in its column, null where they were not there.
 _TYPED = (".parquet", ".arrow", ".feather", ".orc")
 # Columns that need more than their format.
-_RARE = frozenset((*COLUMNS.values(), "tools", "functions", "objects", "label", "chat_template_kwargs"))
+_RARE = frozenset((*COLUMNS, *COLUMNS.values(), "tools", "functions", "objects", "label", "chat_template_kwargs"))
 _NORMAL = frozenset(
     ("query", "query_role", "response", "history", "history_roles", "system", "rejected_response", "rejected_messages")
 )
+# Other names of the column ``system``, for rows that are recognised by their columns.
+_SYSTEM_NAMES = ("system_prompt", "system_message", "sys_prompt")
 # How many different sets of columns are remembered: rows that all differ must not fill the memory.
 _REMEMBERED = 4096
 
@@ -81,7 +83,7 @@ class RowParser:
         self._options = usual if self._style is None else replace(usual, join=self._style.join)
         self._typed = replace(self._options, drop_nulls=True)
         self._renames = _renames(row)
-        self._known: dict[tuple[str, ...], tuple[Reader, bool] | None] = {}
+        self._known: dict[tuple[str, ...], tuple[Reader, bool, str | None] | None] = {}
 
     def parse(self, values: Any, place: Place) -> Conversation | Dropped:
         """Return the conversation of one row, or why there is none."""
@@ -111,10 +113,12 @@ class RowParser:
         found = self._recognise(tuple(given))
         if found is None:
             raise Lost(self._why_not(given, values))
-        read, rare = found
+        read, rare, system = found
+        if system is not None:
+            given = {**given, "system": given[system]}
         typed = place.source.endswith(_TYPED)
         draft = read(given, self._typed if typed else self._options)
-        if draft.plain and rare and any(given.get(column) for column in COLUMNS.values()):
+        if draft.plain and rare and has_media(given):
             draft.plain = False  # a caption: its question is the medium
             draft.messages.insert(0, Message("user", ""))
         if draft.plain:
@@ -154,7 +158,7 @@ class RowParser:
         media: tuple[Media, ...] = ()
         if not draft.segments and draft.encoded is None:
             messages, media = with_media(given, messages)
-        elif any(given.get(column) for column in COLUMNS.values()):
+        elif has_media(given):
             raise Lost("images, videos or audios beside a row that no template is put around")
         images = sum(one.kind == "image" for one in media)
         tools = given.get("tools") or (given.get("functions") if "messages" in given else None)
@@ -187,14 +191,19 @@ class RowParser:
                 kept[name] = values[key]
         return kept
 
-    def _recognise(self, columns: tuple[str, ...]) -> tuple[Reader, bool] | None:
+    def _recognise(self, columns: tuple[str, ...]) -> tuple[Reader, bool, str | None] | None:
+        """The reader of these columns, whether they need more than it, and the column that is its ``system``."""
         try:
             return self._known[columns]
         except KeyError:
             pass
         names = frozenset(columns)
         chosen = self._choose(names)
-        found = None if chosen is None else (chosen.read, not names.isdisjoint(_RARE))
+        found = None
+        if chosen is not None:
+            named = self._format is None and "system" not in names
+            system = next((name for name in _SYSTEM_NAMES if named and name in names), None)
+            found = (chosen.read, not names.isdisjoint(_RARE), system)
         if len(self._known) < _REMEMBERED:
             self._known[columns] = found
         return found

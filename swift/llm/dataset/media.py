@@ -11,7 +11,7 @@ from typing import Any, Literal
 from swift.llm.core import Media, Message
 from swift.llm.dataset.turns import Lost, kind, parse_json, text_of
 
-__all__ = ["COLUMNS", "has_inline", "objects_of", "with_media"]
+__all__ = ["COLUMNS", "has_inline", "has_media", "objects_of", "with_media"]
 
 COLUMNS: Mapping[str, str] = {"image": "images", "video": "videos", "audio": "audios"}
 _TAGS = {kind_: f"<{kind_}>" for kind_ in COLUMNS}
@@ -19,6 +19,11 @@ _INLINE = re.compile(r"<(img|video|audio)>([^<>\n]+)</\1>")
 _KINDS: Mapping[str, Literal["image", "video", "audio"]] = {"img": "image", "video": "video", "audio": "audio"}
 _OBJECT_TAGS = ("<ref-object>", "<bbox>")
 _BOX_TYPES = ("real", "norm_1000", "norm_1")
+
+
+def has_media(values: Mapping[str, Any]) -> bool:
+    """Whether a column of the row names media."""
+    return any(values.get(column) or values.get(name) for name, column in COLUMNS.items())
 
 
 def has_inline(text: str) -> bool:
@@ -29,13 +34,14 @@ def has_inline(text: str) -> bool:
 def with_media(values: Mapping[str, Any], messages: Sequence[Message]) -> tuple[list[Message], tuple[Media, ...]]:
     """Pair the media of the columns and of the text with their tags, in the order of the tags.
 
+    A column's name may stand in the singular, as where a row has one image.
     Missing tags are put in front of the first question. Raises Lost for more tags than media, and for a medium that comes
     both ways.
     """
     messages = list(messages)
     waiting: dict[str, list[Any]] = {}
     for name, column in COLUMNS.items():
-        value = values.get(column)
+        value = _listed(values.get(column) or values.get(name), column)
         if value is not None and value != [] and value != "":
             waiting[name] = [one for one in value if one is not None] if isinstance(value, list | tuple) else [value]
     inline: set[str] = set()
@@ -70,6 +76,11 @@ def with_media(values: Mapping[str, Any], messages: Sequence[Message]) -> tuple[
         name = names[tag]
         media.append(Media(name, _source(waiting[name].pop(0), tag)))  # type: ignore[arg-type]
     return messages, tuple(media)
+
+
+def _listed(value: Any, column: str) -> Any:
+    """A column's list may be written as text, since a csv file has no lists; a path is no such text."""
+    return parse_json(value, column) if isinstance(value, str) and value.lstrip()[:2] in ('["', "['", "[]", "[{") else value
 
 
 def _source(value: Any, tag: str) -> str:

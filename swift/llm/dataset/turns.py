@@ -13,7 +13,7 @@ from swift.llm.core import Message, Role, ToolCall
 
 __all__ = [
     "Lost", "TurnOptions", "check_order", "check_text", "kind", "parse_json", "parse_tools", "parse_turn", "parse_turns",
-    "text_of",
+    "text_of", "turns_in_text",
 ]  # fmt: skip
 
 _CALL = "function_call"
@@ -120,6 +120,19 @@ def parse_json(value: Any, what: str) -> Any:
         return ast.literal_eval(value.strip())
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise Lost(f"wrong type: {what} is text that is neither JSON nor a Python literal") from None
+
+
+def turns_in_text(value: Any, what: str) -> Any:
+    """Return the turn, or the list of turns, that a text holds (a table has no lists); any other value as it is."""
+    if not isinstance(value, str) or value.lstrip()[:2] not in ("[{", "{'", '{"'):
+        return value
+    try:
+        parsed = parse_json(value, what)
+    except Lost:
+        return value
+    turns = parsed if isinstance(parsed, list) else [parsed]
+    named = all(isinstance(turn, dict) and ("role" in turn or "from" in turn) for turn in turns)
+    return parsed if turns and named else value
 
 
 def parse_turns(value: Any, options: TurnOptions, column: str) -> list[Message]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,10 +19,14 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
 def prepare_config(config: Any, plan: ModelPlan) -> None:
-    """Ask for plain weights where the plan expands what the files hold."""
-    stored = getattr(config, "quantization_config", None)
-    if isinstance(stored, dict) and (plan.quantization or {}).get("expanded"):
+    """Ask for plain weights where the plan expands what the files hold, and for kernels that pass gradients on to train."""
+    stored, decided = getattr(config, "quantization_config", None), plan.quantization or {}
+    if not isinstance(stored, dict):
+        return
+    if decided.get("expanded"):
         stored["dequantize"] = True
+    elif decided.get("quant_method") in ("gptq", "awq") and "result" in decided:
+        stored["backend"] = "auto_trainable"
 
 
 def loading_options(plan: ModelPlan) -> dict[str, Any]:
@@ -32,8 +35,6 @@ def loading_options(plan: ModelPlan) -> dict[str, Any]:
     if decided is None:
         return {}
     method = decided["quant_method"]
-    if method == "bnb":
-        _quiet_bitsandbytes()
     if method == "hqq":
         return {"device_map": None}  # read into memory; `finish` moves it, layer by layer
     if decided.get("expanded"):
@@ -47,21 +48,26 @@ def loading_options(plan: ModelPlan) -> dict[str, Any]:
     if method == "eetq":
         return {"quantization_config": EetqConfig("int8"), **placing}
     _must_have("bitsandbytes")
-    if decided["quantization_bit"] == 8:
-        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True), **placing}
-    four = BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_compute_dtype=_DTYPES[decided["bnb_4bit_comp_dtype"]],
-        bnb_4bit_quant_type=decided["bnb_4bit_quant_type"],
-        bnb_4bit_use_double_quant=decided["bnb_4bit_use_double_quant"],
-        bnb_4bit_quant_storage=decided["bnb_4bit_quant_storage"],
-    )
-    return {"quantization_config": four, **placing}
+    told: dict[str, Any] = {"load_in_8bit": True}
+    if decided["quantization_bit"] == 4:
+        told = {
+            "load_in_4bit": True,
+            "bnb_4bit_compute_dtype": _DTYPES[decided["bnb_4bit_comp_dtype"]],
+            "bnb_4bit_quant_type": decided["bnb_4bit_quant_type"],
+            "bnb_4bit_use_double_quant": decided["bnb_4bit_use_double_quant"],
+            "bnb_4bit_quant_storage": decided["bnb_4bit_quant_storage"],
+        }
+    return {"quantization_config": BitsAndBytesConfig(**told), **placing}  # type: ignore[no-untyped-call]
 
 
 def finish(model: Any, plan: ModelPlan) -> Any:
     """The model with what loading left to do: HQQ's layers are made here, bitsandbytes' ones keep their packing."""
     decided = plan.quantization or {}
+    if decided.get("expanded"):
+        # transformers keeps what it did while loading, to undo it when the model is saved: it would round the weights again
+        # and write scales that nothing says how to read. Without it, saving goes by what the architecture asks for.
+        vars(model).pop("_weight_conversions", None)
+        _leave_scales(model)
     if decided.get("quant_method") == "hqq":
         _pack_hqq(model, decided, plan)
     elif decided.get("quant_method") == "bnb":
@@ -75,15 +81,30 @@ def finish(model: Any, plan: ModelPlan) -> Any:
 
 def count_parameters(model: Any, *, trained: bool = False) -> int:
     """Parameters as the model has them: a packed weight counts with the shape that it stands for."""
-    count = 0
+    count, seen = 0, set()
     for module in model.modules():
         for name, parameter in module.named_parameters(recurse=False):
-            if trained and not parameter.requires_grad:
+            if id(parameter) in seen or (trained and not parameter.requires_grad):
                 continue
-            packed = name in ("weight", "W_q") and not parameter.is_floating_point() or hasattr(parameter, "quant_state")
-            features = getattr(module, "in_features", None), getattr(module, "out_features", None)
-            count += features[0] * features[1] if packed and None not in features else parameter.numel()
+            seen.add(id(parameter))  # tied embeddings and head are one
+            packed = (name in ("weight", "W_q") and not parameter.is_floating_point()) or hasattr(
+                parameter, "quant_state"
+            )
+            inputs, outputs = getattr(module, "in_features", None), getattr(module, "out_features", None)
+            shaped = packed and isinstance(inputs, int) and isinstance(outputs, int)
+            count += inputs * outputs if shaped else parameter.numel()  # type: ignore[operator]
     return count
+
+
+def _leave_scales(model: Any) -> None:
+    """Take away what compressed-tensors leaves beside weights that are plain now: it would be saved, and read as theirs."""
+    for module in model.modules():
+        if hasattr(module, "quantization_scheme"):
+            for name in [name for name, _ in module.named_parameters(recurse=False) if name not in ("weight", "bias")]:
+                delattr(module, name)
+            for name in [name for name in vars(module) if name.startswith("quantization_")]:
+                delattr(module, name)
+            module.weight.requires_grad_(True)
 
 
 def _pack_hqq(model: Any, decided: Mapping[str, Any], plan: ModelPlan) -> None:
@@ -107,7 +128,9 @@ def _pack_hqq(model: Any, decided: Mapping[str, Any], plan: ModelPlan) -> None:
         settings = {**base, **(layers[tag] if layers and tag else {})}
         _must_divide(name, linear, settings)
         parent = model.get_submodule(name.rpartition(".")[0])
-        packed = HQQLinear(linear, BaseQuantizeConfig(**settings), compute_dtype=linear.weight.dtype, device=plan.device)
+        packed = HQQLinear(
+            linear, BaseQuantizeConfig(**settings), compute_dtype=linear.weight.dtype, device=plan.device
+        )
         if packed.bias is not None:
             packed.bias = nn.Parameter(packed.bias, requires_grad=False)
         packed.requires_grad_(False)
@@ -129,13 +152,6 @@ def _must_divide(name: str, linear: nn.Linear, settings: Mapping[str, Any]) -> N
         )
 
 
-def _quiet_bitsandbytes() -> None:
-    """It warns of the dtype of its inputs at every layer of every step, and of kernels that it looks for and does not need."""
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-
-
 def _must_have(package: str) -> None:
     if importlib.util.find_spec(package) is None:
         raise ModelError(f"these weights need {package}, which is not installed: pip install 'swift[quant]'")
-
-

@@ -27,7 +27,9 @@ GIB = 2**30
 PACKAGES = (
     "torch", "transformers", "peft", "trl", "accelerate", "datasets", "tokenizers", "safetensors", "numpy",
     "huggingface_hub", "modelscope-hub", "flash-attn", "bitsandbytes", "deepspeed", "liger-kernel", "vllm", "lmdeploy",
-    "tensorboard", "matplotlib", "wandb", "swanlab", "hqq", "eetq", "kernels", "optimum", "gptqmodel", "aqlm",
+    "tensorboard", "matplotlib", "wandb", "swanlab", "mlflow", "comet-ml",
+    "clearml", "neptune", "dvclive", "codecarbon", "trackio", "torchao", "schedulefree", "torch-optimi", "grokadamw",
+    "torchdistx", "torch_xla", "torch_npu", "hqq", "eetq", "kernels", "optimum", "gptqmodel", "aqlm",
     "compressed-tensors", "fbgemm-gpu",
 )  # fmt: skip
 """Packages whose versions a plan may rest on; those not installed are absent from ``MachineFacts.versions``."""

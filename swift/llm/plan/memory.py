@@ -6,9 +6,12 @@ Alphabet: ``C`` model width, ``L`` layers, ``T`` tokens of one micro-batch, ``V`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from swift.trainers.optimizers.table import find_optimizer
 
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
 RUNTIME_BYTES = 600 * 2**20
@@ -62,15 +65,15 @@ def estimate(
     activations = layers * per_layer * tokens
     boundary = layers * width * item * tokens + per_layer * tokens
     chunk = min(trained_tokens, tokens_per_chunk)
-    states = 0 if "sgd" in optim else 1 if "adafactor" in optim or "lion" in optim else 2
-    state_bytes = 1 if "8bit" in optim else 4
+    row = find_optimizer(optim)
+    state_bytes = 8.0 if isinstance(row, str) else row.states * row.state_bytes
     return MemoryEstimate(
         runtime=RUNTIME_BYTES,
         weights=num_parameters * BYTES[weight_dtype] + (num_parameters * 2 if compute_dtype != weight_dtype else 0)
         if weight_bytes is None
         else weight_bytes,
         gradients=num_trainable * 4,
-        optimizer=num_trainable * states * state_bytes,
+        optimizer=math.ceil(num_trainable * state_bytes),
         activations=activations,
         checkpointed_activations=min(activations, boundary),
         logits=chunk * vocabulary * 4 * 2,

@@ -74,7 +74,9 @@ def resolve_quantization(
         problems.add(f"--quantization_bit {args.quantization_bit}: {method.title} takes {widths}.")
     _check_installed(method, f"--quant_method {method.name}", machine, sft_type=sft_type, problems=problems)
     _check_tuner(args, method, f"--quantization_bit {args.quantization_bit}", sft_type, problems)
-    reasons.decide("model.quant_method", "quant_method", args.quant_method, method.name, f"for {args.quantization_bit} bits")
+    reasons.decide(
+        "model.quant_method", "quant_method", args.quant_method, method.name, f"for {args.quantization_bit} bits"
+    )
     experts = _in_experts(model.model_config.get("text_config", model.model_config)) > 0
     where = reasons.sources.get("quantization_bit", "default")
     why = f"{where}; its experts lie in one tensor a layer, which stays as it is: only the linear layers get smaller"
@@ -98,7 +100,9 @@ def plain(quantization: Mapping[str, Any] | None) -> bool:
 
 def stored_method(config: Mapping[str, Any]) -> QuantRow | None:
     """The row of a ``quantization_config``; None for a method that no row knows."""
-    name = str(config.get("quant_method") or ("bnb" if config.get("load_in_4bit") or config.get("load_in_8bit") else ""))
+    name = str(
+        config.get("quant_method") or ("bnb" if config.get("load_in_4bit") or config.get("load_in_8bit") else "")
+    )
     return next((row for row in QUANTIZERS if name.lower() in (row.name, *row.spellings)), None)
 
 
@@ -129,7 +133,10 @@ def twin_of(row: ModelRow, rows: Iterable[ModelRow] | None = None) -> ModelRow |
         one for one in (MODEL_MAPPING.values() if rows is None else rows)
         if (one.family, one.task, one.modality, size_of(one)) == (row.family, row.task, row.modality, size_of(row))
     ]  # fmt: skip
-    for alike in ([one for one in known if one.quant is None], [one for one in known if one is not row and _expands(one)]):
+    for alike in (
+        [one for one in known if one.quant is None],
+        [one for one in known if one is not row and _expands(one)],
+    ):
         stems = [one for one in alike if _begins(row.model_type, one.model_type)]
         if stems:
             return max(stems, key=lambda one: len(one.model_type))
@@ -204,7 +211,10 @@ def stored_parameters(model: ModelFacts) -> int | None:
 def _in_experts(text: Mapping[str, Any]) -> int:
     """Parameters of experts. All experts of a layer are one tensor, which no method packs while loading: only linear layers."""
     num = next((int(text[key]) for key in EXPERTS if isinstance(text.get(key), int)), 0)
-    width, inner = int(text.get("hidden_size") or 0), text.get("moe_intermediate_size") or text.get("intermediate_size") or 0
+    width, inner = (
+        int(text.get("hidden_size") or 0),
+        text.get("moe_intermediate_size") or text.get("intermediate_size") or 0,
+    )
     return num * 3 * width * int(inner) * int(text.get("num_hidden_layers") or 0)
 
 
@@ -219,7 +229,9 @@ def _method_of(args: Any, problems: Problems) -> QuantRow | None:
     if not args.quantization_bit:
         if named is not None:
             widths = " or ".join(str(bits) for bits in named.bits)
-            problems.add(f"--quant_method {named.name}: has an effect only with --quantization_bit {widths}. Add it, or leave this out.")
+            problems.add(
+                f"--quant_method {named.name}: has an effect only with --quantization_bit {widths}. Add it, or leave this out."
+            )
         return None
     return named or rows["bnb" if args.quantization_bit in rows["bnb"].bits else "hqq"]
 
@@ -233,7 +245,9 @@ def _refuse_idle(args: Any, method: QuantRow | None, reasons: Reasons, problems:
     ):
         idle = [name for name in names if _given(name, reasons)] if not active else []
         if idle:
-            problems.add(f"{', '.join('--' + name for name in idle)}: has an effect only with {needed}. Leave it out, or add that.")
+            problems.add(
+                f"{', '.join('--' + name for name in idle)}: has an effect only with {needed}. Leave it out, or add that."
+            )
 
 
 def _given(name: str, reasons: Reasons) -> bool:
@@ -258,7 +272,9 @@ def _of_bnb(args: Any, compute: str, reasons: Reasons, problems: Problems) -> di
 def _of_hqq(args: Any, layers: Mapping[str, Any] | None, reasons: Reasons, problems: Problems) -> dict[str, Any]:
     axis = reasons.take("model.hqq_axis", "hqq_axis", args.hqq_axis)
     if args.device_map_config is not None:
-        problems.add("--device_map_config with --quant_method hqq: its layers are made on one device. Leave one of them out.")
+        problems.add(
+            "--device_map_config with --quant_method hqq: its layers are made on one device. Leave one of them out."
+        )
     return {"hqq_axis": axis} if layers is None else {"hqq_axis": axis, "hqq_layers": dict(layers)}
 
 
@@ -283,7 +299,9 @@ def _check_tuner(args: Any, method: QuantRow, what: str, sft_type: str | None, p
     if sft_type is None or sft_type in method.adapters:
         start = str(getattr(args, "init_lora_weights", "true")).lower()
         if sft_type in ("lora", "longlora") and start.startswith(READS_WEIGHTS):
-            problems.add(f"--init_lora_weights {start} with {what}: it changes the base weights, and these are packed. Use true or gaussian.")
+            problems.add(
+                f"--init_lora_weights {start} with {what}: it changes the base weights, and these are packed. Use true or gaussian."
+            )
         return
     title = f"packed {method.title} weights" if sft_type == "full" else f"{method.title} weights"
     why = f"{title} cannot be trained themselves" if sft_type == "full" else f"it does not work over {title}"
@@ -310,16 +328,23 @@ def _of_files(
         problems.add(f"{', '.join('--' + name for name in told)}: {what[len(model.path) + 2 :]} already, and are not quantised again."
                      " Leave it out.")  # fmt: skip
     if args.quant_method not in (None, method.name):
-        problems.add(f"--quant_method {args.quant_method}: {what[len(model.path) + 2 :]}, says config.json. Leave it out.")
+        problems.add(
+            f"--quant_method {args.quant_method}: {what[len(model.path) + 2 :]}, says config.json. Leave it out."
+        )
     expanded = method.expands and (sft_type is not None or not machine.gpus or method.name == "compressed-tensors")
     _check_installed(method, what, machine, sft_type=sft_type, problems=problems)
+    if sft_type is not None and trains and not method.trains_on_cpu and not machine.gpus:
+        problems.add(f"{what}, which are trained over on a CUDA GPU only, and this machine has none."
+                     f" {_with_twin(row, 'Use the plain model')}")  # fmt: skip
     if not expanded:
         _check_tuner(args, method, what[len(model.path) + 2 :], sft_type, problems)
     reasons.note("model.quant_method", "config.json: quantization_config")
     decided = {"quant_method": method.name, "quantization_bit": bits, "stored": True, "expanded": expanded,
                "weight_bytes": model.weight_bytes}  # fmt: skip
     if expanded:
-        reasons.note("model.expanded", "the weights become plain ones while they are loaded, and take the memory of plain ones")
+        reasons.note(
+            "model.expanded", "the weights become plain ones while they are loaded, and take the memory of plain ones"
+        )
     if sft_type is not None and trains:
         decided["result"] = "mergeable" if expanded else "adapter only"
         reasons.note("model.result", "what is trained and merged are the plain weights that the files expand to" if expanded else

@@ -5,7 +5,6 @@ Every conflict is collected and reported together; every value that somebody cou
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,23 +13,19 @@ from swift.kernels.support import supports_varlen
 from swift.llm.catalog.rows import ModelRow, TunerRow
 from swift.llm.plan.data import resolve_data
 from swift.llm.plan.facts import MachineFacts, ModelFacts
-from swift.llm.plan.memory import checkpoint_bytes, estimate, human
+from swift.llm.plan.loop import resolve_loop
+from swift.llm.plan.memory import checkpoint_bytes
 from swift.llm.plan.model import resolve_attention, resolve_dtype, resolve_model, resolve_template
-from swift.llm.plan.plans import DataPlan, GeneratePlan, ModelPlan, TemplatePlan, TrainPlan, TunerPlan
+from swift.llm.plan.plans import DataPlan, GeneratePlan, TemplatePlan, TrainPlan
 from swift.llm.plan.problems import Problems, Reasons
-from swift.llm.plan.quant import held_bytes, resolve_quantization, stored_parameters
+from swift.llm.plan.quant import resolve_quantization
 from swift.llm.plan.tuner import fit_samples, resolve_tuner
-from swift.trainers.config import TOKENS_PER_CHUNK, TrainerConfig
 
 NOT_YET: Mapping[str, str] = {
     "deepspeed": "DeepSpeed",
     "fsdp": "FSDP",
     "fsdp_config": "FSDP",
     "push_to_hub": "uploading while training (train first, then upload the folder)",
-    "use_galore": "GaLore",
-    "lisa_activated_layers": "LISA",
-    "use_liger": "Liger kernels",
-    "auto_find_batch_size": "searching for the batch size",
     "freeze_vit": "multimodal training",
     "loss_name": "custom losses",
     "local_rank": "distributed runs",
@@ -45,13 +40,12 @@ NOT_YET_VALUES: Mapping[str, tuple[Any, str]] = {
     "sequence_parallel": (False, "Megatron"),
     "min_lr": (
         None,
-        "a floor rate outside Megatron (use --lr_scheduler_type cosine_with_min_lr with --lr_scheduler_kwargs)",
+        "a floor rate outside Megatron (use --cosine_min_lr_ratio)",
     ),
     "fsdp_num": (1, "TorchAcc"),
     "model_layer_cls_name": (None, "TorchAcc"),
     "metric_warmup_step": (0, "TorchAcc"),
     "gpu_memory_fraction": (None, "a cap on GPU memory"),
-    "neftune_backend": (None, "another NEFTune backend"),
     "save_safetensors": (True, "saving weights in a format that can run code when it is read (pickle)"),
 }
 """Arguments that this version takes at one value only."""
@@ -135,7 +129,7 @@ def resolve_train(
         reasons=reasons, problems=problems,
     )  # fmt: skip
     model = replace(model, quantization=quantization)
-    trainer = _resolve_trainer(args, facts, tuner, model, compute, data, reasons, problems)
+    trainer = resolve_loop(args, facts, tuner, model, compute, data, reasons, problems)
     problems.stop_if_any()
     return TrainPlan(
         command=command,
@@ -200,11 +194,11 @@ def refuse_what_is_missing(args: Any, sources: Mapping[str, str], problems: Prob
             problems.add(f"--{name} {_shown(getattr(args, name))}: {what} is not in this version. Leave it out.")
     for name, (only, what) in NOT_YET_VALUES.items():
         value = getattr(args, name, only)
-        if value != only and not (name == "neftune_backend" and value == "transformers"):
+        if value != only:
             problems.add(f"--{name} {_shown(value)}: {what} is not in this version. Leave it out.")
     for prefix, method in SATELLITES.items():
         given = [name for name in sources if name.startswith(prefix)]
-        if given and not getattr(args, method):
+        if given and not getattr(args, method) and not (prefix == "galore_" and args.optim.startswith(prefix)):
             problems.add(
                 f"{', '.join('--' + name for name in given)}: has an effect only with --{method}. Leave it out, or add that."
             )
@@ -275,164 +269,6 @@ def _fit_attention(
         attention = "sdpa"
         reasons.note("model.attention", "scaled dot-product attention of torch: " + why)
     return replace(data, padding_free=False), attention
-
-
-COPIED = (
-    "batch_size", "optim", "adam_beta1", "adam_beta2", "adam_epsilon", "weight_decay", "max_grad_norm", "lr_scheduler_type",
-    "warmup_ratio", "warmup_steps", "neftune_noise_alpha", "full_determinism", "seed", "group_by_length", "ignore_data_skip",
-    "dataloader_drop_last", "save_strategy", "save_only_model", "save_safetensors", "save_on_each_node", "logging_steps",
-    "logging_dir", "disable_tqdm", "acc_strategy", "acc_steps", "include_num_input_tokens_seen", "predict_with_generate",
-    "early_stopping_patience", "ddp_backend", "ddp_timeout", "ddp_find_unused_parameters", "ddp_broadcast_buffers",
-)  # fmt: skip
-"""Arguments that the loop takes by their own name, as they are."""
-
-
-def _resolve_trainer(
-    args: Any,
-    facts: TrainFacts,
-    tuner: TunerPlan,
-    model: ModelPlan,
-    compute: str,
-    data: Any,
-    reasons: Reasons,
-    problems: Problems,
-) -> TrainerConfig:
-    full = tuner.sft_type == "full"
-    method = f"default for sft_type {tuner.sft_type}"
-    _check_counts(args, reasons, problems)
-
-    def decide(name: str, decided: Any, why: str) -> Any:
-        return reasons.decide(f"trainer.{name}", name, getattr(args, name), decided, why)
-
-    batch = max(args.batch_size, 1)
-    eval_steps = decide("eval_steps", 200 if full else 50, method)
-    generates = args.predict_with_generate
-    return TrainerConfig(
-        output_dir=facts.run_dir,
-        learning_rate=decide("learning_rate", 1e-5 if full else 1e-4, method),
-        eval_batch_size=decide(
-            "eval_batch_size",
-            1 if generates else batch,
-            "1 with predict_with_generate" if generates else "copies batch_size",
-        ),
-        gradient_accumulation_steps=decide(
-            "gradient_accumulation_steps", math.ceil(16 / batch), f"16 samples an update: ceil(16 / batch_size {batch})"
-        ),
-        num_train_epochs=reasons.take("trainer.num_train_epochs", "num_train_epochs", float(args.num_train_epochs)),
-        max_steps=args.max_steps if args.max_steps > 0 else -1,
-        lr_scheduler_kwargs=dict(args.lr_scheduler_kwargs or {}),
-        autocast=None if compute == "fp32" else compute,
-        gradient_checkpointing=_resolve_checkpointing(args, facts, tuner, model, compute, data, reasons),
-        data_seed=data.seed,
-        shuffle=data.shuffle,
-        longest_first=data.longest_first,
-        dataloader_num_workers=decide(
-            "dataloader_num_workers", 0, "samples are memory-mapped tokens; a worker process would only copy them"
-        ),
-        dataloader_pin_memory=args.dataloader_pin_memory and bool(facts.machine.gpus),
-        evaluation_strategy=_resolve_evaluation(args, data, reasons, problems),
-        eval_steps=eval_steps,
-        save_steps=decide("save_steps", eval_steps, "copies eval_steps"),
-        save_total_limit=None if args.save_total_limit is None or args.save_total_limit < 0 else args.save_total_limit,
-        report_to=tuple(args.report_to),
-        use_cpu=not facts.machine.gpus,
-        hf_args=dict(args.hf_args or {}),
-        **{name: reasons.take(f"trainer.{name}", name, getattr(args, name)) for name in COPIED},
-    )
-
-
-def _check_counts(args: Any, reasons: Reasons, problems: Problems) -> None:
-    """Numbers that cannot be, and settings of the same thing that contradict each other."""
-    for flag in (
-        "batch_size",
-        "eval_batch_size",
-        "gradient_accumulation_steps",
-        "logging_steps",
-        "save_steps",
-        "eval_steps",
-    ):
-        value = getattr(args, flag)
-        if value is not None and value < 1:
-            problems.add(f"--{flag} {value}: is a count from 1 up.")
-    if args.learning_rate is not None and args.learning_rate <= 0:
-        problems.add(f"--learning_rate {args.learning_rate}: must be above 0.")
-    if args.max_steps < 0 and args.num_train_epochs <= 0:
-        problems.add(f"--num_train_epochs {args.num_train_epochs}: must be above 0 (or give --max_steps).")
-    if args.warmup_steps and "warmup_ratio" in reasons.sources and "warmup_steps" in reasons.sources:
-        problems.add("--warmup_steps and --warmup_ratio: both say how long to warm up. Leave one of them out.")
-
-
-def _resolve_evaluation(args: Any, data: Any, reasons: Reasons, problems: Problems) -> str:
-    """When to evaluate: as asked for, or never where there is nothing to evaluate on."""
-    strategy: str = args.evaluation_strategy
-    if not data.val_dataset and data.test_ratio == 0 and not data.stream_val:
-        if "evaluation_strategy" in reasons.sources and strategy != "no":
-            how = "--streaming_val_size" if data.streaming else "--dataset_test_ratio"
-            problems.add(
-                f"--evaluation_strategy {strategy}: there is no validation data. Give --val_dataset or {how}."
-            )
-        strategy = "no"
-        reasons.note("trainer.evaluation_strategy", "no validation data (dataset_test_ratio is 0 and no val_dataset)")
-    if args.early_stopping_patience is not None and strategy == "no":
-        problems.add(
-            "--early_stopping_patience: needs an evaluation to watch; --evaluation_strategy is no. Leave one of them out."
-        )
-    return strategy
-
-
-def _resolve_checkpointing(
-    args: Any,
-    facts: TrainFacts,
-    tuner: TunerPlan,
-    model: ModelPlan,
-    compute: str,
-    data: Any,
-    reasons: Reasons,
-) -> bool:
-    """Recompute activations only where they would not fit: it costs a third of the speed."""
-    if args.gradient_checkpointing is not None:
-        return bool(
-            reasons.take("trainer.gradient_checkpointing", "gradient_checkpointing", args.gradient_checkpointing)
-        )
-    memory = predict_memory(
-        facts,
-        tuner,
-        model,
-        compute,
-        tokens=args.batch_size * (data.max_length or model.max_model_len or 2048),
-    )
-    have = facts.machine.gpus[0].memory_gib if facts.machine.gpus else facts.machine.memory_gib
-    need = memory.total(checkpointing=False)
-    if need <= 0.8 * have * 2**30:
-        reasons.note("trainer.gradient_checkpointing", f"at most {human(need)} without it, {have:.0f} GiB are there")
-        return False
-    reasons.note(
-        "trainer.gradient_checkpointing",
-        f"up to {human(need)} without it, {have:.0f} GiB are there: activations are recomputed",
-    )
-    return True
-
-
-def predict_memory(facts: TrainFacts, tuner: TunerPlan, model: ModelPlan, compute: str, *, tokens: int, trained_tokens: int | None = None,
-                   num_trainable: int | None = None, optim: str = "adamw") -> Any:  # fmt: skip
-    """A :class:`MemoryEstimate` for micro-batches of ``tokens`` tokens; adapters are taken as 1 % of the parameters until counted."""
-    total = facts.model.num_parameters or stored_parameters(facts.model) or 0
-    if num_trainable is None:
-        num_trainable = total if tuner.sft_type == "full" else total // 100
-    return estimate(
-        facts.model.model_config,
-        num_parameters=total,
-        num_trainable=num_trainable,
-        weight_dtype=model.dtype,
-        compute_dtype=compute,
-        tokens=tokens,
-        trained_tokens=tokens if trained_tokens is None else trained_tokens,
-        tokens_per_chunk=TOKENS_PER_CHUNK,
-        optim=optim,
-        weight_bytes=held_bytes(facts.model.model_config, total, model.dtype, model.quantization)
-        if model.quantization is not None
-        else None,
-    )
 
 
 def predict_checkpoint_bytes(plan: TrainPlan, num_parameters: int, num_trainable: int) -> int:

@@ -46,7 +46,11 @@ def resolve_tuner(
     if method.settings is not None:
         try:
             settings = load(method.settings).read(options)
-            if isinstance(settings, Settings) and args.max_steps > 0 and (wrong := settings.problem_with(args.max_steps)):
+            if (
+                isinstance(settings, Settings)
+                and args.max_steps > 0
+                and (wrong := settings.problem_with(args.max_steps))
+            ):
                 problems.add(wrong)
         except PlanError as error:
             for problem in error.problems:
@@ -80,7 +84,9 @@ def fit_samples(
     if tuner.sft_type == "longlora":
         if not data.padding_free:
             why = reasons.by_field.get("data.padding_free", "")
-            problems.add(f"--sft_type longlora: its attention needs flat batches, and these are padded ({why}). Use lora.")
+            problems.add(
+                f"--sft_type longlora: its attention needs flat batches, and these are padded ({why}). Use lora."
+            )
         group = None if template.max_length is None else max(template.max_length // SHARE, 1)
         told = "a quarter of each sample" if group is None else f"a quarter of max_length {template.max_length:,}"
         reasons.note("tuner.group_size", f"tokens that attend to each other while training: {told}")
@@ -129,9 +135,7 @@ def _targets(args: Any, row: ModelRow, reasons: Reasons) -> tuple[str, ...]:
     return targets
 
 
-def _refuse_foreign(
-    method: TunerRow, tuners: Mapping[str, TunerRow], reasons: Reasons, problems: Problems
-) -> None:
+def _refuse_foreign(method: TunerRow, tuners: Mapping[str, TunerRow], reasons: Reasons, problems: Problems) -> None:
     """What was given, not taken from a checkpoint, and belongs to other methods only."""
     given = {name for name, where in reasons.sources.items() if not where.startswith("checkpoint")}
     owners: dict[str, list[str]] = {}

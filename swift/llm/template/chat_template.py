@@ -18,14 +18,13 @@ from swift.llm.core import Conversation, Message
 from swift.llm.plan.plans import TemplatePlan
 from swift.llm.template.recognise import recognise
 from swift.llm.template.render import CUT, DEFAULT_DATE, PLAIN, Atom, Weigher, scaled, written_date
-from swift.llm.template.rendering import FREE, Marks, Rendering, compile_template, core_of, free_marks
+from swift.llm.template.rendering import FREE, Marks, Rendering, compile_template, core_of, free_marks, missed
 from swift.llm.template.shape import Shape, probe
 from swift.llm.template.spans import OWNED, Answer, Locator, Places, places
 from swift.llm.template.tools import RefusedError, ToolFormat
 from swift.llm.template.ways import Traced
 from swift.llm.tokenizer import TextTokenizer
 
-_LOST: Final = "The tokenizer's chat template does not write {}: the model never sees them."
 _DIALOGUE: Final = (("user", "a"), ("assistant", "b"), ("user", "c"), ("assistant", "d"))
 
 
@@ -168,7 +167,7 @@ class ChatTemplate:
         messages, broken = rendering.messages, rendering.marks.broken
         last = rendering.sources[-1]
         if last.role != "assistant":
-            return [*self._cut(rendering.render(messages, True)[0], [], broken), CUT]
+            return [*self._asked(rendering, len(messages)), CUT]
         if last.reasoning is not None:  # the text of the whole, up to where the content ends
             text, generated = rendering.render(messages, False)
             found = [self.generated(text, *span) for span in generated] or self._located(rendering, text)[0]
@@ -176,8 +175,22 @@ class ChatTemplate:
                 raise RefusedError("an answer with reasoning cannot be continued in this format")
             start, end = found[-1].start, found[-1].body_end
             return self._cut(text[:end], [Span(start, end, end, True, 1.0, None)], broken)
-        out = [*self._cut(rendering.render(messages[:-1], True)[0], [], broken), CUT]
+        out = [*self._asked(rendering, len(messages) - 1), CUT]
         return [*out, (last.content, PLAIN, True, 1.0)] if last.content else out
+
+    def _asked(self, rendering: Rendering, number: int) -> list[Atom]:
+        """The prompt behind the first messages; earlier answers are cut as in a sample, where a token may not cross their border."""
+        prompt = rendering.render(rendering.messages[:number], True)[0]
+        sources = rendering.sources[:number]
+        spans: list[Span] = []
+        if any(message.role == "assistant" for message in sources):
+            try:
+                text, answers, others = self.answered(rendering)
+            except RefusedError:  # it takes no conversation that ends with a question, unless it asks for the answer
+                text, answers, others = "", [], {}
+            found = self._spans(rendering.sources, answers, others, []) if answers else []
+            spans = [span for span in found if prompt.startswith(text[: span.end])]
+        return self._cut(prompt, spans, rendering.marks.broken)
 
     def write(
         self,
@@ -253,7 +266,7 @@ class ChatTemplate:
 
             found = locator.answers(marked, rendering.beginnings(marked, seen), where)
             there = where(seen)
-            self._missed(rendering.sources, there)
+            self.notes.update(missed(rendering.sources, there))
             marks = [match.start() for match in OWNED.finditer(seen)]
 
             def clean(place: int, marks: list[int] = marks) -> int:
@@ -282,16 +295,6 @@ class ChatTemplate:
         """What finds answers in this template's texts."""
         closings = [one for one in (self._closing, self.tokenizer.eos_token) if one]
         return Locator(self._control, self._borders, closings, notes)
-
-    def _missed(self, sources: Sequence[Message], seen: Places) -> None:
-        """Note what the template does not write at all."""
-        for number, message in enumerate(sources):
-            if number in seen:
-                continue
-            if message.tool_calls:
-                self.notes[_LOST.format("tool calls")] = None
-            elif message.role == "tool" and message.content.strip():
-                self.notes[_LOST.format("what tools answer")] = None
 
     def _spans(
         self, sources: Sequence[Message], answers: Sequence[Answer | None], others: Places, wanted: Sequence[int]

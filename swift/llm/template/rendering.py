@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from swift.llm.core import Conversation, Message
-from swift.llm.template.spans import OWNED, OWNER_MARKS
+from swift.llm.template.spans import OWNED, OWNER_MARKS, Places
 from swift.llm.template.tools import RefusedError
 from swift.utils.errors import ModelError
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # What breaks control tokens, and the marks of `{% generation %}`; a mark that a text contains itself is never chosen.
 _MARKS: Final = range(0xF0000, 0xF0100)
 _PRIVATE = re.compile(f"[{chr(_MARKS[0])}-{chr(_MARKS[-1])}]")
+
+_LOST: Final = "The tokenizer's chat template does not write {}: the model never sees them."
+_LEFT_OUT: Final = "The tokenizer's chat template leaves out the {} of some conversations that end with an answer: these are trained without."
 
 
 class Marks(NamedTuple):
@@ -118,6 +121,21 @@ def _as_json(arguments: Any) -> str:
 def core_of(content: str) -> str:
     """What every template keeps of an answer: the text behind its reasoning, without white space around it."""
     return content.rsplit("</think>", 1)[-1].strip()
+
+
+def missed(sources: Sequence[Message], seen: Places) -> dict[str, None]:
+    """Notes about messages that are nowhere in the template's text."""
+    notes: dict[str, None] = {}
+    for number, message in enumerate(sources):
+        if number in seen:
+            continue
+        if message.tool_calls:
+            notes[_LOST.format("tool calls")] = None
+        elif message.role == "tool" and message.content.strip():
+            notes[_LOST.format("what tools answer")] = None
+        elif message.role in ("system", "user") and core_of(message.content):
+            notes[_LEFT_OUT.format("system text" if message.role == "system" else "questions")] = None
+    return notes
 
 
 def _with_marks(content: str, opening: str, closing: str) -> str:

@@ -40,7 +40,8 @@ class Shape:
 
 def probe(write: Write) -> Shape:
     """Try a text and a list of parts, then arguments as an object and as JSON text. The plain form wins where both work."""
-    parts = not _holds(write, [_USER]) and _holds(write, [Shape(parts=True).of(_USER)])
+    # A template that cuts texts ("content[:5]") writes a list as Python prints it.
+    parts = not _holds(write, [_USER]) and _holds(write, [Shape(parts=True).of(_USER)], "'text'")
     shape = Shape(parts=parts)
     if _holds(write, [shape.of(_USER), shape.of(_call({"word": _WORD, "exact": True}))], "'exact'"):
         return shape
@@ -67,4 +68,4 @@ def _holds(write: Write, messages: Sequence[Mapping[str, Any]], wrong: str = "\0
             return text.count(_WORD) > without.count(_WORD) and wrong not in text
     except RefusedError:
         return False
-    return _WORD in text
+    return _WORD in text and wrong not in text

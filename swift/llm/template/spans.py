@@ -26,6 +26,10 @@ REWRITTEN: Final = (
     "Every answer is trained as it stands in the text of the whole conversation; keep only each conversation's last answer "
     "(--loss_scale_base last_round) to train exactly what generation sees."
 )
+ASKED_ANEW: Final = (
+    "The tokenizer's chat template writes what stands before the last answer in another way when it asks for that answer (with "
+    "the system text in another place, say): what is trained is not exactly what generation sees."
+)
 UNPLACED: Final = (
     "The tokenizer's chat template writes some answers where they cannot be told from the rest: those are not trained."
 )
@@ -86,7 +90,7 @@ class Locator:
         text = render(len(messages), False)
         own = where(text)
         starts = {
-            number: self._start(text, own, number, render, where)
+            number: self._start(text, own, number, render, where, number == len(messages) - 1)
             for number, message in enumerate(messages)
             if message["role"] == "assistant"
         }
@@ -95,8 +99,10 @@ class Locator:
             for number, start in starts.items()
         ]
 
-    def _start(self, text: str, own: Places, number: int, render: Render, where: Callable[[str], Places]) -> int | None:
-        """Where the prompt for an answer ends in a longer text."""
+    def _start(
+        self, text: str, own: Places, number: int, render: Render, where: Callable[[str], Places], last: bool = False
+    ) -> int | None:
+        """Where the prompt for an answer ends in a longer text, which ends with it if it is the ``last``."""
         prompt = render(number, True) if number else self._opening(text)
         if text.startswith(prompt):
             return len(prompt)
@@ -108,7 +114,7 @@ class Locator:
         asked, given = prompt[there:], text[here:limit]
         same = common(asked, given)
         if same == len(asked):
-            self._notes[REWRITTEN] = None
+            self._notes[ASKED_ANEW if last else REWRITTEN] = None
             return here + same
         before = render(number, False)
         past = where(before)

@@ -26,7 +26,7 @@ from swift.utils.errors import DataError, ModelError
 # Rows in one call of the tokenizer; of more rows, its threads work on one chunk while Python cuts the next.
 CHUNK = 1024
 # Raise this when the same row, tokenizer and arguments begin to give other ids: it is part of the cache key.
-VERSION = 2
+VERSION = 3
 
 
 class Template:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from swift.llm.core import Conversation, Message
-from swift.llm.template.rendering import Rendering, compile_template
+from swift.llm.template.rendering import Rendering, compile_template, missed
 from swift.llm.template.spans import Answer, Places, places
 from swift.llm.template.tools import RefusedError
 
@@ -87,6 +87,7 @@ class Traced:
             return None
         if trace.failed:
             return None
+        notes.update(missed(sources, where(text)))
         made = Skeleton(text, trace, found, where(text), tuple(notes))
         rendering = Rendering(template, conversation)
         usual = rendering.render(rendering.messages, False)[0]

@@ -66,7 +66,8 @@ class Apollo(SingleRule):
         else:
             factors = adapted.norm(dim=0) / (low.norm(dim=0) + 1e-8)  # (longer,)
         scaled = wide * factors
-        return self._limited(scaled.T if tall else scaled, state) * group["scale"]
+        limited: torch.Tensor = self._limited(scaled.T if tall else scaled, state) * group["scale"]
+        return limited
 
     def random(self, side: int, rank: int, number: int, renewal: int, like: torch.Tensor) -> torch.Tensor:
         """The random projection of parameter ``number`` after so many renewals.  # (rank, side)"""

@@ -80,9 +80,7 @@ def _base(
 
 def _keep_embeddings_exact(model: Any) -> None:
     """States of embeddings stay in fp32, as the authors of the 8-bit optimizers advise (Dettmers et al. 2021, section 3.3)."""
-    from bitsandbytes.optim import GlobalOptimManager
-
-    manager = GlobalOptimManager.get_instance()
+    manager: Any = load("bitsandbytes.optim:GlobalOptimManager").get_instance()
     for module in model.modules():
         if isinstance(module, nn.Embedding):
             manager.register_module_override(module, "weight", {"optim_bits": 32})

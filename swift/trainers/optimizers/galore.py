@@ -114,24 +114,28 @@ def projected_parameters(model: Any, config: GaloreConfig) -> list[nn.Parameter]
     Raises PlanError where a target matches nothing that is trained.
     """
     head = model.get_output_embeddings()
-    linear = {name: module.weight for name, module in model.named_modules()
-              if isinstance(module, nn.Linear) and module is not head and module.weight.requires_grad}  # fmt: skip
+    linear = {
+        f"{name}.weight": module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and module is not head and module.weight.requires_grad
+    }
+    weights: dict[str, nn.Parameter] = {name: one for name, one in model.named_parameters() if name in linear}
     chosen: list[nn.Parameter] = []
     for target in config.targets:
         if target in ("ALL", "all-linear"):
-            chosen += linear.values()
+            chosen += weights.values()
             continue
-        matched = [weight for name, weight in linear.items() if f".{target}." in f".{name}."]
+        matched = [weight for name, weight in weights.items() if f".{target}." in f".{name}."]
         if not matched:
-            near = nearest(target, [part for name in linear for part in name.split(".")])
+            near = nearest(target, [part for name in weights for part in name.split(".")])
             hint = (
                 f" Did you mean {' or '.join(near)}?"
                 if near
-                else f" Their names look like {', '.join(list(linear)[:2])}."
+                else f" Their names look like {', '.join(list(weights)[:2])}."
             )
             raise PlanError([f"--galore_target_modules {target}: matches no trained linear layer.{hint}"])
         chosen += matched
-    chosen = chosen or list(linear.values())
+    chosen = chosen or list(weights.values())
     if config.with_embedding:
         chosen += [one for one in embedding_parameters(model) if one.requires_grad and one.ndim == 2]
     if not any(_is_large(one, config) for one in chosen):

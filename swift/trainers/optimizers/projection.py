@@ -11,12 +11,9 @@ from typing import Any
 
 import torch
 
-from swift.trainers.config import GaloreConfig
+from swift.trainers.config import PROJECTIONS, GaloreConfig
 
-__all__ = ["KINDS", "Projection", "dequantize", "quantize"]
-
-KINDS = ("std", "reverse_std", "right", "left", "full")
-"""``std`` projects the shorter side, ``reverse_std`` the longer one, ``left`` and ``right`` say which, ``full`` both."""
+__all__ = ["Projection", "dequantize", "quantize"]
 
 
 class Projection:
@@ -26,6 +23,7 @@ class Projection:
     """
 
     def __init__(self, config: GaloreConfig, shape: torch.Size) -> None:
+        assert config.proj_type in PROJECTIONS
         self.config = config
         rows, columns = shape
         kind = config.proj_type

@@ -40,7 +40,9 @@ class AdaloraSettings(Settings):
         """What cannot be, as far as it shows without the number of steps."""
         wrong = not_a_count(self.of("target", "initial", "every")) + not_a_share(self.of("dropout", "beta1", "beta2"))
         wrong += not_positive([pair for pair in self.of("beta1", "beta2") if pair[1] == 0])
-        wrong += [f"--{name} {value}: is 0 or more." for name, value in self.of("warmup", "rest", "orthogonal") if value < 0]
+        wrong += [
+            f"--{name} {value}: is 0 or more." for name, value in self.of("warmup", "rest", "orthogonal") if value < 0
+        ]
         if self.target >= self.initial:
             wrong.append(
                 f"--adalora_target_r {self.target}: must be below --adalora_init_r {self.initial}, from which ranks fall to it."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +51,14 @@ class AdaloraTuner(PeftMethod):
                 parameter.requires_grad_(False)
         return attached
 
-    def begin(self, model: PeftModel, num_steps: int) -> None:
+    def begin(self, model: Any, num_steps: int) -> None:
         """Tell the allocator how long the run is. Raises PlanError where no step is left to change ranks in."""
         problem = self._own.problem_with(num_steps)
         if problem is not None:
             raise PlanError([problem])
         model.base_model.rankallocator.set_total_step(num_steps)
 
-    def penalty(self, model: PeftModel) -> torch.Tensor:
+    def penalty(self, model: Any) -> torch.Tensor:
         """``weight · mean over all A and B of ‖A Aᵀ - I‖`` (of B: ``‖Bᵀ B - I‖``): the factors are to stay orthogonal."""
         distances = []
         for name, factor in model.named_parameters():
@@ -66,11 +67,11 @@ class AdaloraTuner(PeftMethod):
                 distances.append(torch.linalg.matrix_norm(gram - torch.eye(len(gram), out=torch.empty_like(gram))))
         return self._own.orthogonal * torch.stack(distances).mean()
 
-    def after_step(self, model: PeftModel, step: int, num_steps: int) -> None:
+    def after_step(self, model: Any, step: int, num_steps: int) -> None:
         """Weigh the triplets by their gradients, and set those beyond the budget of this step to zero."""
         model.base_model.update_and_allocate(step)
 
-    def save(self, model: PeftModel, folder: Path) -> None:
+    def save(self, model: Any, folder: Path) -> None:
         """Write the adapter as peft has it, without the triplets that are zero, and the allocator's state beside it."""
         config: Any = model.peft_config["default"]
         pattern = _nonzero_triplets(model) if config.rank_pattern is not None else None
@@ -87,22 +88,28 @@ class AdaloraTuner(PeftMethod):
         )
         kept, config.rank_pattern = config.rank_pattern, pattern
         try:
-            super().save(model, folder)  # peft cuts the factors by the pattern
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message=".*have invalid shape")  # a layer that no rank is left to
+                super().save(model, folder)  # peft cuts the factors by the pattern
         finally:
             config.rank_pattern = kept
 
     def load(self, model: Any, folder: Path, *, trainable: bool) -> PeftModel:
         """For training the whole state is laid over the base, else the adapter that plain peft reads."""
         if not trainable:
-            return super().load(model, folder, trainable=False)
+            with warnings.catch_warnings():
+                # peft's LoRA reads ranks under this name, AdaLoRA what is left of each factor
+                warnings.filterwarnings("ignore", message="The following rank_pattern keys did not match")
+                return super().load(model, folder, trainable=False)
         self.check(folder)
         if not (folder / STATE).is_file():
             raise CheckpointError(
                 f"{folder}: {STATE} is missing, without which ranks cannot be shared out further. Such an adapter answers and"
                 " merges; to train on, merge it (swift merge-lora) and start from the result."
             )
-        attached = self.attach(model)
-        with safe_open(folder / STATE, "pt") as file:  # type: ignore[no-untyped-call]
+        laid = self.attach(model)
+        attached: Any = laid
+        with safe_open(folder / STATE, "pt") as file:
             pattern = json.loads(file.metadata()["rank_pattern"])
         state = load_file(folder / STATE)
         parameters = dict(attached.base_model.model.named_parameters())
@@ -118,11 +125,12 @@ class AdaloraTuner(PeftMethod):
                     parameters[name].copy_(tensor)
                 else:
                     getattr(allocator, kind)[name] = tensor.to(parameters[name].device)
+                    allocator.ipt[name] = torch.zeros_like(parameters[name])  # without it the averages would start anew
         attached.peft_config["default"].rank_pattern = pattern
-        return attached
+        return laid
 
 
-def _nonzero_triplets(model: PeftModel) -> dict[str, list[bool]]:
+def _nonzero_triplets(model: Any) -> dict[str, list[bool]]:
     """By name of E, which of its entries are not zero."""
     return {
         name: (tensor != 0).view(-1).tolist()

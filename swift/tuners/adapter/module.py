@@ -32,4 +32,5 @@ class Bottleneck(nn.Module):
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Hidden states (T, C) of any dtype to the same; the two products run in the adapter's own dtype (or autocast's)."""
         inner = self.act(self.down(hidden.to(self.down.weight.dtype)))  # (T, m)
-        return hidden + self.up(inner).to(hidden.dtype)  # (T, C)
+        update: torch.Tensor = self.up(inner)  # (T, C)
+        return hidden + update.to(hidden.dtype)

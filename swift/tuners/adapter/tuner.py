@@ -38,7 +38,9 @@ class AdapterTuner(AddedModules):
         for layer in layers:
             _, feed_forward = find_part(layer, FEED_FORWARD, "feed-forward part")
             beside = next(feed_forward.parameters())
-            feed_forward.add_module("bottleneck", Bottleneck(width, settings.width, ACT2FN[settings.act]).to(beside.device))
+            feed_forward.add_module(
+                "bottleneck", Bottleneck(width, settings.width, ACT2FN[settings.act]).to(beside.device)
+            )
             feed_forward.register_forward_hook(_follow)
 
 

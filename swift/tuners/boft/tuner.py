@@ -10,8 +10,8 @@ from peft import BOFTConfig
 from peft.tuners.boft.layer import get_fbd_cuda
 
 from swift.tuners.base import TunerSettings
-from swift.tuners.peft_method import PeftMethod, quiet
 from swift.tuners.boft.config import BoftSettings
+from swift.tuners.peft_method import PeftMethod, quiet
 from swift.utils.errors import PlanError
 
 __all__ = ["BoftTuner"]
@@ -43,4 +43,4 @@ class BoftTuner(PeftMethod):
 def _has_extension() -> bool:
     """Whether peft's kernel for several factors is there, or can be built now; building it talks."""
     with quiet(), redirect_stdout(StringIO()):
-        return get_fbd_cuda() is not None
+        return get_fbd_cuda() is not None  # type: ignore[no-untyped-call]

@@ -7,8 +7,8 @@ from typing import Any
 from peft import FourierFTConfig
 
 from swift.tuners.base import TunerSettings
-from swift.tuners.peft_method import PeftMethod
 from swift.tuners.fourierft.config import FourierSettings
+from swift.tuners.peft_method import PeftMethod
 
 __all__ = ["FourierTuner"]
 

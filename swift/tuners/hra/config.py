@@ -22,5 +22,7 @@ class HraSettings(Settings):
     def problems(self) -> list[str]:
         """What cannot be."""
         if self.rank < 2 or self.rank % 2:
-            return [f"--hra_rank {self.rank}: an even count from 2 up is expected: two equal reflections cancel at the start."]
+            return [
+                f"--hra_rank {self.rank}: an even count from 2 up is expected: two equal reflections cancel at the start."
+            ]
         return []

@@ -7,8 +7,8 @@ from typing import Any
 from peft import HRAConfig
 
 from swift.tuners.base import TunerSettings
-from swift.tuners.peft_method import PeftMethod
 from swift.tuners.hra.config import HraSettings
+from swift.tuners.peft_method import PeftMethod
 
 __all__ = ["HraTuner"]
 

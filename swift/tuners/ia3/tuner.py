@@ -7,8 +7,8 @@ from typing import Any
 from peft import IA3Config
 
 from swift.tuners.base import TunerSettings
-from swift.tuners.peft_method import PeftMethod
 from swift.tuners.ia3.config import Ia3Settings
+from swift.tuners.peft_method import PeftMethod
 from swift.tuners.targets import match_names
 
 __all__ = ["Ia3Tuner"]

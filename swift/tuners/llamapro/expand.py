@@ -76,7 +76,9 @@ def _silence(layer: nn.Module) -> None:
         ]
         if not outputs:
             raise PlanError(
-                [f"--sft_type llamapro: the last product in the {what} of {type(layer).__name__} is not recognised. Use lora or full."]
+                [
+                    f"--sft_type llamapro: the last product in the {what} of {type(layer).__name__} is not recognised. Use lora or full."
+                ]
             )
         for parameter in outputs:
             nn.init.zeros_(parameter)

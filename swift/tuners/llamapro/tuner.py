@@ -30,7 +30,8 @@ class LlamaProTuner:
         _, layers = find_layers(model)
         for layer in expand(model, self._pro.order(len(layers))):
             layer.requires_grad_(True)
-        if before is not None and not torch.equal(before, _answer(model)):
+        after = _answer(model)
+        if before is not None and after is not None and not torch.equal(before, after):
             raise PlanError(
                 [f"--sft_type llamapro: {type(model).__name__} answers otherwise with new layers, which should change nothing at"
                  " first: its layers do more than add to what they are given. Use lora or full."]

@@ -7,8 +7,8 @@ from typing import Any
 from peft import LoHaConfig
 
 from swift.tuners.base import TunerSettings
-from swift.tuners.peft_method import PeftMethod
 from swift.tuners.loha.config import LohaSettings
+from swift.tuners.peft_method import PeftMethod
 
 __all__ = ["LohaTuner"]
 

@@ -7,8 +7,8 @@ from typing import Any
 from peft import LoKrConfig
 
 from swift.tuners.base import TunerSettings
-from swift.tuners.peft_method import PeftMethod
 from swift.tuners.lokr.config import LokrSettings
+from swift.tuners.peft_method import PeftMethod
 
 __all__ = ["LokrTuner"]
 

@@ -56,7 +56,9 @@ class LoraSettings(Settings):
             wrong.append(f"--init_lora_weights orthogonal: needs an even --lora_rank, and it is {self.rank}.")
         if self.use_dora and (self.changes_base or self.init == "eva"):
             why = "these change it" if self.changes_base else "EVA replaces factors whose size it has measured"
-            wrong.append(f"--use_dora true with --init_lora_weights {self.init}: DoRA keeps the original weight, {why}.")
+            wrong.append(
+                f"--use_dora true with --init_lora_weights {self.init}: DoRA keeps the original weight, {why}."
+            )
         return wrong
 
     @property

@@ -16,9 +16,7 @@ NUM_BATCHES = 64
 """As many are looked at, over and over, until the directions stay as they are."""
 
 
-def start_from_activations(
-    model: PeftModel, batches: Callable[[], Iterable[Mapping[str, Any]]], rank: int
-) -> None:
+def start_from_activations(model: PeftModel, batches: Callable[[], Iterable[Mapping[str, Any]]], rank: int) -> None:
     """Set every ``A`` (R, in) and each layer's rank. Only trained positions count.
 
     Raises DataError where a batch cannot be filled: the directions of 2R need as many positions at once.
@@ -30,7 +28,7 @@ def start_from_activations(
         num_trained = int((batch["labels"] != -100).sum())
         most = max(most, num_trained)
         if num_trained >= needed:
-            found.append(dict(batch))
+            found.append({name: torch.as_tensor(value) for name, value in batch.items()})  # peft moves tensors only
         if len(found) == NUM_BATCHES:
             break
     if not found:
@@ -42,7 +40,7 @@ def start_from_activations(
     with torch.random.fork_rng():
         initialize_lora_eva_weights(
             model,
-            found,  # type: ignore[arg-type]
+            found,
             forward_fn=_forward,
             prepare_model_inputs_fn=_trained_positions,
             show_progress_bar=False,
@@ -51,9 +49,14 @@ def start_from_activations(
 
 
 def _forward(model: Any, batch: dict[str, Any]) -> Any:
-    inputs = {name: value for name, value in batch.items() if name not in ("labels", "loss_scale")}
+    inputs = {
+        name: value if value.ndim else value.item()
+        for name, value in batch.items()
+        if name not in ("labels", "loss_scale")
+    }
     return model(**inputs, use_cache=False)
 
 
 def _trained_positions(batch: dict[str, Any], config: Any) -> torch.Tensor:
-    return (batch["labels"] != -100).nonzero()
+    positions: torch.Tensor = (batch["labels"] != -100).nonzero()
+    return positions

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, set_peft_model_state_dict
@@ -26,7 +27,9 @@ def hold_start(model: PeftModel) -> None:
     """Keep a copy of the factors as they are before training, on the CPU, with the model."""
     if any(tensor.is_meta for tensor in model.parameters()):
         return  # a preview
-    factors = {name: tensor.detach().cpu().clone() for name, tensor in adapter_tensors(model).items() if ".lora_" in name}
+    factors = {
+        name: tensor.detach().cpu().clone() for name, tensor in adapter_tensors(model).items() if ".lora_" in name
+    }
     setattr(model, _START, factors)
 
 
@@ -61,11 +64,12 @@ def take_up(model: PeftModel, folder: Path) -> None:
     Raises CheckpointError for an adapter of other layers.
     """
     tensors = load_file(folder / WEIGHTS)
-    rank: int = model.peft_config["default"].r
+    settings: Any = model.peft_config["default"]
+    rank: int = settings.r
     now, start = dict(tensors), {}
     for name, tensor in tensors.items():
         if ".lora_" in name:
-            first, second = tensor.split(rank, dim=0 if _is_a(name) else 1)
+            first, second = torch.split(tensor, rank, dim=0 if _is_a(name) else 1)
             now[name], start[name] = first.contiguous(), (second if _is_a(name) else -second).contiguous()
     try:
         set_peft_model_state_dict(model, now)
@@ -75,7 +79,7 @@ def take_up(model: PeftModel, folder: Path) -> None:
     for name, layer in model.named_modules():
         before_a, before_b = start.get(f"{name}.lora_A.weight"), start.get(f"{name}.lora_B.weight")
         if isinstance(layer, LoraLayer) and before_a is not None and before_b is not None:
-            weight = layer.get_base_layer().weight
+            weight: Any = layer.get_base_layer().weight
             moved = layer.scaling["default"] * before_b.to(weight.device) @ before_a.to(weight.device)
             if getattr(layer, "fan_in_fan_out", False):
                 moved = moved.T

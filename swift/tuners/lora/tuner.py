@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel
+from peft import EvaConfig, LoraConfig, PeftModel
 
 from swift.tuners.base import TunerSettings
 from swift.tuners.lora.config import LoraSettings
@@ -19,6 +19,9 @@ from swift.utils.errors import PlanError
 from swift.utils.lazy import require
 
 __all__ = ["LoraTuner"]
+
+LOFTQ = {"loftq_bits": 4, "loftq_iter": 1}
+"""One round: the coarse weights then depend on the weights alone, so that they come out the same when loaded again."""
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
@@ -34,7 +37,13 @@ class LoraTuner(PeftMethod):
         super().__init__(settings)
         self._own = LoraSettings.read(settings.options)
         if self._own.init == "loftq":
-            require("scipy>=1.11")  # peft's table of a normal distribution's quantiles
+            if not torch.cuda.is_available():
+                raise PlanError(
+                    [
+                        "--init_lora_weights loftq: peft rounds to four bits on a GPU, and there is none here. Use true or pissa."
+                    ]
+                )
+            require("scipy>=1.11")  # peft asks for it
 
     def config(self, model: Any, goes: dict[str, Any]) -> LoraConfig:
         """Raises PlanError for what experts, whose weights are one tensor, cannot have."""
@@ -49,6 +58,8 @@ class LoraTuner(PeftMethod):
             use_dora=own.use_dora,
             use_rslora=own.use_rslora,
             init_lora_weights=own.init_value,  # type: ignore[arg-type]
+            loftq_config=LOFTQ if own.init == "loftq" else {},
+            eva_config=EvaConfig() if own.init == "eva" else None,
             target_parameters=parameters or None,
             ensure_weight_tying=_is_tied(model) and _touches_embeddings(model, goes["modules_to_save"] or ()),
             **goes,
@@ -57,9 +68,7 @@ class LoraTuner(PeftMethod):
     def attach(self, model: Any) -> PeftModel:
         """Freeze the model and add the factors. The weights change only where PiSSA, OLoRA or LoftQ start from them."""
         with _fixed_seed(active=self._own.changes_base):
-            attached = self.attach_as(
-                self.config(model, self.places(model)), model, autocast=self._own.dtype is None
-            )
+            attached = self.attach_as(self.config(model, self.places(model)), model, autocast=self._own.dtype is None)
         if self._own.moves_weights:
             hold_start(attached)
         self._cast(attached)
@@ -79,7 +88,8 @@ class LoraTuner(PeftMethod):
 
     def save(self, model: PeftModel, folder: Path) -> None:
         """Write an adapter for the original weights: what PiSSA and OLoRA moved is subtracted again (see `moved`)."""
-        config, tensors = model.peft_config["default"], adapter_tensors(model)
+        config: Any = model.peft_config["default"]
+        tensors = adapter_tensors(model)
         start = start_of(model)
         if start is not None:
             config, tensors = difference(config, tensors, start)

@@ -7,8 +7,8 @@ from typing import Any
 from peft import MissConfig
 
 from swift.tuners.base import TunerSettings
-from swift.tuners.peft_method import PeftMethod
 from swift.tuners.miss.config import MissSettings
+from swift.tuners.peft_method import PeftMethod
 
 __all__ = ["MissTuner"]
 

@@ -7,8 +7,8 @@ from typing import Any
 from peft import OFTConfig
 
 from swift.tuners.base import TunerSettings
-from swift.tuners.peft_method import PeftMethod
 from swift.tuners.oft.config import OftSettings
+from swift.tuners.peft_method import PeftMethod
 
 __all__ = ["OftTuner"]
 

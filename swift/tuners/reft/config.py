@@ -104,5 +104,7 @@ class ReftSettings(Settings):
         if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
             wrong.append(f"--reft_args dropout {dropout!r}: is a share from 0 to below 1.")
         if self.args.get("act_fn") and self.kind in WITHOUT_ACTIVATION:
-            wrong.append(f"--reft_args act_fn: {self.kind} has no source of the hidden state to activate. Leave it out.")
+            wrong.append(
+                f"--reft_args act_fn: {self.kind} has no source of the hidden state to activate. Leave it out."
+            )
         return wrong

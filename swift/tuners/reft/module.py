@@ -48,7 +48,8 @@ class Intervention(nn.Module):
         if self.kind in _FREE:
             return self.basis
         q, upper = torch.linalg.qr(self.basis)
-        return q * upper.diagonal().sign()
+        across: torch.Tensor = q * upper.diagonal().sign()
+        return across
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Hidden states (K, C) of any dtype to edited ones; the arithmetic is in the intervention's own dtype."""
@@ -56,7 +57,8 @@ class Intervention(nn.Module):
             state = hidden.to(self.basis.dtype)
             across = self.projection()  # (C, r)
             edit = self._source(state, across) @ across.T  # (K, C)
-            return self.dropout(state + edit).to(hidden.dtype)
+            edited: torch.Tensor = self.dropout(state + edit)
+            return edited.to(hidden.dtype)
 
     def _source(self, state: torch.Tensor, across: torch.Tensor) -> torch.Tensor:
         """What is written into the subspace, less what stands there already where the kind says so.  # (K, r)"""

@@ -33,7 +33,9 @@ class ReftTuner(AddedModules):
         act = ReftSettings.read(options).act
         if act not in ACT2FN:
             near = nearest(act, ACT2FN) or sorted(ACT2FN)[:6]
-            raise PlanError([f"--reft_args act_fn {act}: transformers has no such activation. Near: {', '.join(near)}."])
+            raise PlanError(
+                [f"--reft_args act_fn {act}: transformers has no such activation. Near: {', '.join(near)}."]
+            )
 
     def add(self, model: Any, options: Mapping[str, Any]) -> None:
         """The interventions as one child ``reft`` of the model, and hooks on it and on the layers."""
@@ -58,9 +60,14 @@ class Reft(nn.Module):
         self._positions = settings.positions
         self._tied = settings.tied or settings.positions.every
         self.layers = nn.ModuleDict(
-            {str(number): nn.ModuleDict({end: _intervention(settings, width) for end in self._ends}) for number in numbers}
+            {
+                str(number): nn.ModuleDict({end: _intervention(settings, width) for end in self._ends})
+                for number in numbers
+            }
         )
-        self._places: dict[str, torch.Tensor] = {}  # kept after the forward: recomputed activations need them in backward
+        self._places: dict[
+            str, torch.Tensor
+        ] = {}  # kept after the forward: recomputed activations need them in backward
 
     @property
     def _ends(self) -> tuple[str, ...]:
@@ -74,7 +81,9 @@ class Reft(nn.Module):
         """What the model's forward is given besides, in training: the lengths of the prompts."""
         return {"prompt_lengths": prompt_lengths(batch)}
 
-    def locate(self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def locate(
+        self, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Find the tokens of this forward; ``prompt_lengths`` is ours and goes no further."""
         given = {"input_ids": args[0], **kwargs} if args else kwargs
         first, last = edited(self._positions, pieces(given))

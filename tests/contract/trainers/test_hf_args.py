@@ -9,6 +9,8 @@ from transformers import TrainingArguments
 
 from swift.trainers.config import TrainerConfig
 from swift.trainers.hf_args import REFUSED, build_args, uses_tensorboard
+from swift.trainers.optimizers.table import REFUSED as OPTIMIZER_REFUSED
+from swift.trainers.optimizers.table import names
 from swift.utils.errors import ArgumentError, PlanError
 
 
@@ -53,7 +55,19 @@ def test_what_the_loop_cannot_keep_is_refused_all_at_once(tmp_path: Path) -> Non
     assert len(refused.value.problems) == 2
 
 
-@pytest.mark.parametrize("changes", [{"optim": "adamm"}, {"lr_scheduler_type": "cosin"}, {"save_strategy": "never"}])
+def test_every_optimizer_of_transformers_is_in_the_table() -> None:
+    from transformers.training_args import OptimizerNames
+
+    ours = {*names(), *OPTIMIZER_REFUSED}
+    assert {one.value for one in OptimizerNames} <= ours
+
+
+def test_an_unknown_optimizer_is_told_its_neighbour(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="--optim adamm: there is no such optimizer. Did you mean adamw"):
+        build_args(config(tmp_path, optim="adamm"))
+
+
+@pytest.mark.parametrize("changes", [{"save_strategy": "never"}])
 def test_a_value_that_transformers_does_not_know(tmp_path: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(
         ArgumentError, match="transformers refuses these training arguments: .*" + next(iter(changes.values()))

@@ -42,6 +42,8 @@ def test_it_says_what_is_there_and_training_finds_it(place: Place) -> None:
     assert said["duplicates"] + said["overlap"] == 1
     assert said["sources"][0]["lost"] == {"empty answer": 1, "over 200 tokens": 1}
     assert re.fullmatch(r".*/mine\.jsonl:\d+", said["longest"][0][0])
+    assert [line["action"] for line in said["ledger"]] == ["lost", "lost"]
+    assert "\nlost " in done.out
     before = made(place)
     place.swift("sft", *words, *SHORT, "--max_steps", 1).check_well("prepared before", "nothing is tokenised anew")
     assert made(place) == before

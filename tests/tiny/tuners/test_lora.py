@@ -101,7 +101,8 @@ def test_saved_loaded_merged_and_plain_peft_agree(
     assert sorted(path.name for path in folder.iterdir()) == ["adapter_config.json", "adapter_model.safetensors"]
 
     loaded = swift.tuners.load(settings, make_model(tied=tied), folder)
-    assert torch.equal(logits(loaded), wanted)
+    apart = 1e-5 if name in ("pissa", "olora") else 0.0  # the file holds a difference, for the original weights
+    assert torch.allclose(logits(loaded), wanted, atol=apart, rtol=0)
     merged = swift.tuners.open_tuner(settings).merge(loaded)
     assert torch.allclose(logits(merged), wanted, atol=1e-5)
     merged.save_pretrained(tmp_path / "merged")
@@ -112,7 +113,7 @@ def test_saved_loaded_merged_and_plain_peft_agree(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*tie_word_embeddings")
         plain = PeftModel.from_pretrained(make_model(tied=tied), str(folder)).eval()
-    assert torch.equal(logits(plain), wanted)
+    assert torch.allclose(logits(plain), wanted, atol=apart, rtol=0)
 
 
 def test_what_plain_peft_saved_is_read(
@@ -184,10 +185,11 @@ def test_the_same_adapter_is_the_same_file(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"lora_rank": 0}, "--lora_rank 0: a rank is at least 1"),
+        ({"lora_rank": 0}, "--lora_rank 0: is a count from 1 up"),
         ({"lora_dropout": 1.0}, "--lora_dropout 1.0"),
         ({"init_lora_weights": "magic"}, "--init_lora_weights magic: choose one of true, false"),
-        ({"init_lora_weights": "loftq"}, "loftq"),
+        ({"use_dora": True, "init_lora_weights": "loftq"}, "--use_dora true with --init_lora_weights loftq"),
+        ({"init_lora_weights": "orthogonal", "lora_rank": 3}, "needs an even --lora_rank"),
         ({"use_dora": True, "init_lora_weights": "pissa"}, "--use_dora true with --init_lora_weights pissa"),
         ({"lora_lr_ratio": -1.0}, "--lora_lr_ratio -1.0"),
     ],
@@ -221,5 +223,5 @@ def test_broken_adapters(make_model: Callable[..., Any], lora: Callable[..., Tun
 
 
 def test_a_method_that_is_not_there() -> None:
-    with pytest.raises(NotBuiltError, match="--sft_type vera: this method is not in this version"):
-        swift.tuners.open_tuner(TunerPlan(sft_type="vera"))
+    with pytest.raises(NotBuiltError, match="--sft_type magic: this method is not in this version"):
+        swift.tuners.open_tuner(TunerPlan(sft_type="magic"))

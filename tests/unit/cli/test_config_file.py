@@ -315,7 +315,10 @@ def test_formats_of_entries() -> None:
         ("optimizer: galore_adamw_layerwise\noptim_args: {rank: 4}",
          {"use_galore": True, "optim": "adamw_torch", "galore_optim_per_parameter": True, "galore_rank": 4}),
         ("lr_scheduler: cosine\ncosine_min_lr_ratio: 0.1",
-         {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": 0.1}}),
+         {"lr_scheduler_type": "cosine", "cosine_min_lr_ratio": 0.1}),
+        ("lr_scheduler: one_cycle\nlr_div_factor: 6", {"lr_scheduler_type": "one_cycle", "lr_div_factor": 6.0}),
+        ("optimizer: sgd\noptim_args: {momentum: 0.9}", {"optim": "sgd", "optim_args": {"momentum": 0.9}}),
+        ("loss_watchdog_threshold: 5\nloss_watchdog_patience: 2", {"loss_watchdog_threshold": 5.0, "loss_watchdog_patience": 2}),
         ("sdp_attention: true", {"attn_impl": "sdpa"}),
         ("fsdp: [full_shard, auto_wrap]\nfsdp_config: {a: 1}", {"fsdp": "full_shard auto_wrap", "fsdp_config": {"a": 1}}),
         ("s2_attention: true", {"sft_type": "longlora"}),
@@ -334,7 +337,7 @@ def test_single_keys(text: str, values: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     "text",
     ["val_set_size: 100", "tokenizer_type: LlamaTokenizer", "model_type: AutoModelForSeq2SeqLM", "rl: kto_pair",
-     "lr_scheduler: one_cycle", "evals_per_epoch: 4", "datasets: [{path: a, shards: 4}]", "lora_on_cpu: true",
+     "evals_per_epoch: 4", "datasets: [{path: a, shards: 4}]", "lora_on_cpu: true",
      "overrides_of_model_config: {rope_scaling: {factor: 2}}", "peft: {loftq_config: {loftq_bits: 4}}"],
 )  # fmt: skip
 def test_what_cannot_be_translated_yet_says_so(text: str) -> None:

@@ -376,6 +376,42 @@ def test_registered_renames_and_turn_options() -> None:
     assert "alpaca" in FORMATS
 
 
+def test_a_medium_may_stand_alone() -> None:
+    row = {"image": "a.png", "conversations": [{"from": "human", "value": "<image>\nQ"}, {"from": "gpt", "value": "A"}]}
+    assert parse(row).media == (Media("image", "a.png"),)
+    assert parse({"image": "", "query": "Q", "response": "A"}).media == ()
+
+
+def test_a_table_holds_lists_as_text() -> None:
+    row = {"query": "<image>Q<image>", "response": "A", "images": '["a.png", "b.png"]'}
+    assert parse(row).media == (Media("image", "a.png"), Media("image", "b.png"))
+    assert parse({"query": "Q", "response": "A", "images": "[1].png"}).media == (Media("image", "[1].png"),)
+    turns = {"prompt": json.dumps(say("u:Q")), "completion": json.dumps(say("a:A"))}
+    assert parse(turns).messages == TURNS
+    assert parse({"prompt": turns["prompt"], "chosen": "A", "rejected": "B"}).messages == TURNS
+    quoted = '[{"name": "no turn"}]'
+    assert parse({"prompt": quoted, "completion": "A"}).messages[0].content == quoted
+
+
+def test_a_system_text_has_other_names() -> None:
+    system = (Message("system", "S"), *TURNS)
+    assert parse({"system_prompt": "S", "question": "Q", "response": "A"}).messages == system
+    assert parse({"system_message": "S", "messages": say("u:Q", "a:A")}).messages == system
+    assert parse({"system_prompt": "T", "system": "S", "query": "Q", "response": "A"}).messages == system
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"instruction": "Q", "output": "O", "reflection": "R", "corrected": "C"},
+        {"title": "T", "text": "X", "explanation": "E"},
+        {"text": "X", "question": "Q", "answer": "A"},
+    ],
+)
+def test_no_shape_reads_half_of_a_row(row: dict[str, str]) -> None:
+    assert lost(row).startswith("no known columns")
+
+
 def test_names_are_filled_by_the_language_of_the_row() -> None:
     row = DatasetRow(name="self", fill_names=True)
     parser = RowParser(row, ("小蓝", "Bluebell"), ("青空", "Clear Sky"))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from swift.llm.arguments.commands import SftArguments
+from swift.llm.catalog.registries import TUNER_MAPPING
 from swift.llm.catalog.rows import ModelRow, TunerRow
 from swift.llm.plan.facts import GpuFacts, MachineFacts, ModelFacts
 from swift.llm.plan.plans import TrainPlan
@@ -26,11 +27,7 @@ ROW = ModelRow(
     model_type="tiny-chat", family="tiny", architectures=("Qwen2ForCausalLM",), template="chatml", lora_targets=("q_proj", "v_proj"),
 )  # fmt: skip
 TEMPLATES = {"chatml": object(), "default-generation": object()}
-TUNERS = {
-    "lora": TunerRow(name="lora", title="LoRA", tuner="swift.tuners.lora.tuner:LoraTuner"),
-    "full": TunerRow(name="full", title="full tuning", tuner="swift.tuners.full.tuner:FullTuner", adapter=False),
-    "boft": TunerRow(name="boft", title="BOFT", tuner=None, status="planned"),
-}
+TUNERS = {**TUNER_MAPPING, "later": TunerRow(name="later", title="A method to come", tuner=None, status="planned")}
 
 
 def resolve(

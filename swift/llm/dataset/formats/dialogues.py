@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swift.llm.core import Message
-from swift.llm.dataset.formats.draft import Draft, RowFormat, Values, columns_of
+from swift.llm.dataset.formats.draft import Draft, RowFormat, Values, columns_of, turns_column
 from swift.llm.dataset.formats.pairs import opening, rejected_answer
 from swift.llm.dataset.formats.preference import answer_of, pair_of_dialogues
 from swift.llm.dataset.turns import Lost, TurnOptions, kind, parse_json, parse_turns, text_of
@@ -13,7 +13,7 @@ __all__ = ["FORMATS", "read_turns"]
 
 def read_turns(values: Values, options: TurnOptions) -> Draft:
     """``conversations``, ``messages`` or the column that the options name; preference columns may stand beside them."""
-    key = options.turns_key or ("conversations" if "conversations" in values else "messages")
+    key = turns_column(values, options, "conversations", "messages")
     if "chosen" in values and "rejected" in values:
         return _preferred(values, options, key)
     messages = parse_turns(values[key], options, key)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from swift.llm.core import Encoded, Message, Segment
 from swift.llm.dataset.turns import Lost, TurnOptions, text_of
 
-__all__ = ["BOS", "EOS", "Draft", "Reader", "RowFormat", "Values", "columns_of", "needed"]
+__all__ = ["BOS", "EOS", "Draft", "Reader", "RowFormat", "Values", "columns_of", "needed", "turns_column"]
 
 Values: TypeAlias = Mapping[str, Any]
 
@@ -71,4 +71,12 @@ def needed(values: Values, *names: str) -> str:
             if text and not text.isspace():
                 return text
             raise Lost(f"empty {name}")
+    raise Lost(f"no {' or '.join(names)}")
+
+
+def turns_column(values: Values, options: TurnOptions, *names: str) -> str:
+    """The column that holds the turns: the one that the options name, or the first of these that the row has."""
+    for name in (options.turns_key, *names):
+        if name is not None and name in values:
+            return name
     raise Lost(f"no {' or '.join(names)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from swift.llm.core import Message
-from swift.llm.dataset.formats.draft import Draft, RowFormat, Values, columns_of, needed
+from swift.llm.dataset.formats.draft import Draft, RowFormat, Values, columns_of, needed, turns_column
 from swift.llm.dataset.turns import Lost, TurnOptions, kind, parse_json, parse_turns, text_of
 
 __all__ = ["FORMATS"]
@@ -91,7 +91,8 @@ def _ruozhiba(values: Values, options: TurnOptions) -> Draft:
 
 def _ms_bench(values: Values, options: TurnOptions) -> Draft:
     """Rows that speak of another model, or hold turns inside of turns, are left out, as the set's own users do."""
-    messages = parse_turns(values["conversations"], options, "conversations")
+    key = turns_column(values, options, "conversations")
+    messages = parse_turns(values[key], options, key)
     if messages and messages[0].role == "system" and messages[0].content == "You are a helpful assistant.":
         del messages[0]
     for message in messages:
@@ -103,7 +104,7 @@ def _ms_bench(values: Values, options: TurnOptions) -> Draft:
 
 def _loose_turns(values: Values, options: TurnOptions) -> Draft:
     """Turns whose list was written without its commas."""
-    key = options.turns_key or "conversations"
+    key = turns_column(values, options, "conversations", "messages", "conversation")
     value = values[key]
     if isinstance(value, str):
         value = _BETWEEN_OBJECTS.sub("},{", value)
@@ -127,7 +128,7 @@ def _guanaco(values: Values, options: TurnOptions) -> Draft:
 
 def _multirole(values: Values, options: TurnOptions) -> Draft:
     """A chat room: the last speaker is the model, what others said before stands in the system text."""
-    turns = parse_json(values["conversations"], "conversations")
+    turns = parse_json(values[turns_column(values, options, "conversations")], "conversations")
     if not isinstance(turns, list) or len(turns) < 2 or not all(isinstance(turn, dict) for turn in turns):
         raise Lost("conversations is no list of at least two turns")
     said = [(str(turn.get("from")), text_of(turn.get("value"), "a value")) for turn in turns]
@@ -142,7 +143,7 @@ def _multirole(values: Values, options: TurnOptions) -> Draft:
 
 def _rounds(values: Values, options: TurnOptions) -> Draft:
     """A list of {question, answer}, under ``conversation`` (there inside of ``data``) or ``qa``."""
-    key = "conversation" if "conversation" in values else "qa"
+    key = turns_column(values, options, "conversation", "qa")
     rounds = parse_json(values[key], key)
     if not isinstance(rounds, list):
         raise Lost(f"wrong type: {key} is {kind(rounds)}, expected a list")

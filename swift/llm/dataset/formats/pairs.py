@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swift.llm.core import Message
 from swift.llm.dataset.formats.draft import Draft, Reader, RowFormat, Values, columns_of
-from swift.llm.dataset.turns import Lost, TurnOptions, kind, parse_json, parse_turn, parse_turns, text_of
+from swift.llm.dataset.turns import Lost, TurnOptions, kind, parse_json, parse_turn, parse_turns, text_of, turns_in_text
 
 __all__ = ["FORMATS", "QUESTION_LIKE", "opening", "pair", "read_swift", "rejected_answer"]
 
@@ -12,7 +12,9 @@ __all__ = ["FORMATS", "QUESTION_LIKE", "opening", "pair", "read_swift", "rejecte
 QUESTION_LIKE = frozenset(
     ("input", "inputs", "human", "user", "article", "context", "passage", "task", "request", "message", "source")
 )
-_CONTEXT = frozenset(("context", "article", "passage", "category", "choices", "options", "document"))
+_CONTEXT = frozenset(("context", "article", "passage", "category", "choices", "options", "document", "text"))
+# A text beside one of them is not all that the row holds.
+_OF_A_DIALOGUE = frozenset(("question", "answer", "explanation"))
 _QUESTIONS = ("query", "instruction", "question", "prompt")
 
 
@@ -117,12 +119,13 @@ _PROMPT_COMPLETION = pair("prompt", "completion")
 
 
 def _read_prompt_completion(values: Values, options: TurnOptions) -> Draft:
-    if not isinstance(values["prompt"], list):
+    asked = turns_in_text(values["prompt"], "prompt")
+    if not isinstance(asked, list):
         return _PROMPT_COMPLETION(values, options)
-    messages = parse_turns(values["prompt"], options, "prompt")
+    messages = parse_turns(asked, options, "prompt")
     given = bool(messages) and messages[0].role == "system"
     if "completion" in values:
-        answer = values["completion"]
+        answer = turns_in_text(values["completion"], "completion")
         if isinstance(answer, list):
             messages += parse_turns(answer, options, "completion")
         else:
@@ -133,9 +136,10 @@ def _read_prompt_completion(values: Values, options: TurnOptions) -> Draft:
 FORMATS = (
     RowFormat("swift", read_swift, columns_of("response"), columns_of("query"), auto=True),
     RowFormat(
-        "alpaca", pair("instruction", "output"), columns_of("instruction output"), columns_of("instruction"), auto=True
+        "alpaca", pair("instruction", "output"), columns_of("instruction output"), columns_of("instruction"), auto=True,
+        unless=frozenset(("reflection", "corrected")),
     ),
-    RowFormat("text", _read_text, columns_of("text"), auto=True),
+    RowFormat("text", _read_text, columns_of("text"), auto=True, unless=_OF_A_DIALOGUE),
     RowFormat(
         "question-answer", pair("question", "answer"), columns_of("question answer"), columns_of("question"),
         auto=True, unless=_CONTEXT,

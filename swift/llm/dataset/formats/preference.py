@@ -9,7 +9,7 @@ from typing import Any
 from swift.llm.core import Message
 from swift.llm.dataset.formats.draft import Draft, RowFormat, Values, columns_of
 from swift.llm.dataset.formats.pairs import opening, pair
-from swift.llm.dataset.turns import Lost, TurnOptions, kind, parse_json, parse_turn, parse_turns, text_of
+from swift.llm.dataset.turns import Lost, TurnOptions, kind, parse_json, parse_turn, parse_turns, text_of, turns_in_text
 
 __all__ = ["FORMATS", "answer_of", "pair_of_dialogues"]
 
@@ -23,13 +23,7 @@ _SPEAKER = re.compile(r"(?:^|\n\n)(Human|Hum|Assistant):")
 
 def answer_of(value: Any, options: TurnOptions, column: str) -> list[Message]:
     """The turns of one side: a text (or the JSON text of turns), one turn, or a list of turns."""
-    if isinstance(value, str) and value.lstrip()[:2] in ("[{", "{'", '{"'):
-        try:
-            parsed = parse_json(value, column)
-        except Lost:
-            parsed = value
-        if isinstance(parsed, list | dict) and ("role" in value or "from" in value):
-            value = parsed
+    value = turns_in_text(value, column)
     if isinstance(value, list | tuple):
         turns = parse_turns(list(value), options, column)
     elif isinstance(value, dict):
@@ -56,7 +50,7 @@ def _question(values: Values, options: TurnOptions) -> list[Message] | None:
     for name in _QUESTIONS:
         if name not in values:
             continue
-        value = values[name]
+        value = turns_in_text(values[name], name)
         if isinstance(value, list | tuple):
             return parse_turns(list(value), options, name)
         text = text_of(value, name)

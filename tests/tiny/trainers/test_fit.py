@@ -1,0 +1,116 @@
+"""The largest batch is tried first and leaves no trace; the watchdog; layers compiled in place."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+from swift.trainers.config import GaloreConfig
+from swift.trainers.fit import next_batch_size
+from swift.trainers.optimizers.layerwise import Layerwise
+from swift.trainers.sft import build_trainer
+from swift.utils.errors import ArgumentError, TrainingError
+
+PLAIN = {"evaluation_strategy": "no", "logging_steps": 1, "max_steps": 6, "save_steps": 6, "batch_size": 4,
+         "gradient_accumulation_steps": 2}  # fmt: skip
+
+
+def limited(tiny: ModuleType, most: int) -> Any:
+    """Collates as usual, and is out of memory for more than ``most`` tokens."""
+
+    def collate(rows: list[Any]) -> dict[str, Any]:
+        batch = tiny.flat(rows)
+        if batch["input_ids"].numel() > most:
+            raise torch.OutOfMemoryError(f"{batch['input_ids'].numel()} tokens do not fit")
+        return batch
+
+    return collate
+
+
+def trained(tiny: ModuleType, folder: Path, collate: Any, **changes: Any) -> Any:
+    settings = {**PLAIN, **changes}
+    trainer = build_trainer(
+        tiny.tiny_config(folder, **settings), tiny.tiny_model(dropout=0.1), tiny.Samples(40), None, collate
+    )
+    return trainer, trainer.train()
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"galore": GaloreConfig(rank=4, per_parameter=True), "gradient_accumulation_steps": 1, "max_grad_norm": 0.0},
+], ids=["adamw", "layerwise"])  # fmt: skip
+def test_a_batch_that_fits_leaves_no_trace(tiny: ModuleType, tmp_path: Path, changes: dict[str, Any]) -> None:
+    _, plain = trained(tiny, tmp_path / "plain", tiny.flat, **changes)
+    trainer, tried = trained(tiny, tmp_path / "tried", tiny.flat, auto_find_batch_size=True, **changes)
+    assert tiny.losses(tmp_path / "tried") == tiny.losses(tmp_path / "plain")
+    expected, reached = tiny.weights(plain.last_checkpoint), tiny.weights(tried.last_checkpoint)
+    assert all(torch.equal(expected[name], reached[name]) for name in expected)
+    if changes:
+        assert isinstance(trainer.optimizer.optimizer, Layerwise)
+
+
+def test_a_batch_that_does_not_fit_is_halved_and_the_update_stays(
+    tiny: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = tiny.Samples(40)
+    longest = sorted(rows.lengths, reverse=True)
+    with caplog.at_level(logging.INFO, logger="swift"):
+        trainer, _ = trained(tiny, tmp_path / "small", limited(tiny, sum(longest[:2])), auto_find_batch_size=True)
+    assert (trainer.args.per_device_train_batch_size, trainer.args.gradient_accumulation_steps) == (2, 4)
+    trained(tiny, tmp_path / "by-hand", tiny.flat, batch_size=2, gradient_accumulation_steps=4)
+    assert tiny.losses(tmp_path / "small") == tiny.losses(tmp_path / "by-hand")
+
+
+def test_a_row_that_never_fits(tiny: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"not even a batch of 1 fits the memory\. Use a smaller --batch_size"):
+        trained(tiny, tmp_path, limited(tiny, 3), auto_find_batch_size=True)
+
+
+def test_a_lack_of_memory_says_what_to_change(tiny: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(
+        TrainingError, match=r"the memory is full at step 1 .*tokens do not fit.*--auto_find_batch_size"
+    ):
+        trained(tiny, tmp_path, limited(tiny, 3))
+
+
+def test_the_longest_rows_come_first(tiny: ModuleType, tmp_path: Path) -> None:
+    trainer, _ = trained(tiny, tmp_path, tiny.flat, longest_first=True, max_steps=1)
+    first = next(iter(trainer.get_train_dataloader()))
+    assert first["cu_seqlens"].diff().tolist() == sorted(trainer.rows.lengths, reverse=True)[:4]
+
+
+@pytest.mark.parametrize(("size", "samples", "smaller"), [(8, 16, 4), (3, 6, 1), (6, 12, 3), (5, 10, 2), (1, 4, None)])
+def test_smaller_sizes_divide_the_update(size: int, samples: int, smaller: int | None) -> None:
+    assert next_batch_size(size, samples) == smaller
+
+
+def test_the_watchdog_stops_a_run_and_counts_on_after_a_resume(tiny: ModuleType, tmp_path: Path) -> None:
+    watched = {**PLAIN, "loss_watchdog_threshold": 0.1, "save_steps": 2}
+    with pytest.raises(
+        TrainingError, match=r"above --loss_watchdog_threshold 0\.1 for 3 steps in a row; it is .* at step 3"
+    ):
+        trained(tiny, tmp_path / "a", tiny.flat, **watched)
+    trainer = build_trainer(
+        tiny.tiny_config(tmp_path / "b", **watched), tiny.tiny_model(dropout=0.1), tiny.Samples(40), None, tiny.flat
+    )
+    with pytest.raises(TrainingError, match=r"3 steps in a row; it is .* at step 3"):
+        trainer.train(tmp_path / "a" / "checkpoint-2")
+    _, calm = trained(tiny, tmp_path / "c", tiny.flat, loss_watchdog_threshold=50.0)
+    assert calm.global_step == 6
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:The .grad attribute")
+def test_compiled_layers_give_the_same_loss_and_the_same_names(tiny: ModuleType, tmp_path: Path) -> None:
+    settings = {"max_steps": 2, "save_steps": 2}
+    _, plain = trained(tiny, tmp_path / "plain", tiny.flat, **settings)
+    _, compiled = trained(tiny, tmp_path / "compiled", tiny.flat, torch_compile="aot_eager", **settings)
+    assert tiny.weights(plain.last_checkpoint).keys() == tiny.weights(compiled.last_checkpoint).keys()
+    assert compiled.train_loss == pytest.approx(plain.train_loss, rel=1e-4)
+    with pytest.raises(
+        ArgumentError, match="--torch_compile_backend: unknown backend 'inducter'; did you mean 'inductor'"
+    ):
+        trained(tiny, tmp_path / "wrong", tiny.flat, torch_compile="inducter")
