@@ -25,7 +25,7 @@ def make_plan(args: PreprocessArguments, sources: Mapping[str, str] | None = Non
     """The frozen plan of these arguments. Raises PlanError with every conflict at once."""
     sources = given_in_python(args) if sources is None else sources
     register_rows(args)
-    model, row, why = find_model(args, sources)
+    model, row, why = find_model(args, sources, need_weights=False)
     useless = [name for name in (*OF_THE_MODEL, *OF_THE_BATCH) if name in sources]
     if useless:
         logger.info("%s: no sample depends on it; taken, so that a training's line can be repeated", ", ".join(useless))

@@ -79,7 +79,7 @@ def find_template(args: Any) -> tuple[Path, str | None, str]:
             model_type=args.model if named else None, model_id_or_path=None if named else args.model,
             model_revision=args.model_revision, use_hf=args.use_hf, hub_token=args.hub_token,
         )  # fmt: skip
-        facts, row, why = find_model(wanted, {})
+        facts, row, why = find_model(wanted, {}, need_weights=False)
         folder, name = Path(facts.path), row.template
     elif (local / "plan.json").is_file():
         name, why = (

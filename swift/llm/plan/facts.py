@@ -111,8 +111,8 @@ def gather_machine() -> MachineFacts:
     )
 
 
-def gather_model(folder: str | os.PathLike[str], hub_id: str | None = None) -> ModelFacts:
-    """Read a local model folder; weights may be absent only where the folder came from a hub (``hub_id``).
+def gather_model(folder: str | os.PathLike[str], hub_id: str | None = None, *, need_weights: bool = True) -> ModelFacts:
+    """Read a local model folder; weights may be absent where it came from a hub (``hub_id``), or where nobody needs them.
 
     Raises ModelError where the folder is not a model, or its configuration or its weights cannot be used.
     """
@@ -125,11 +125,16 @@ def gather_model(folder: str | os.PathLike[str], hub_id: str | None = None) -> M
             f"{root / 'config.json'}: names no model class ('architectures' is {architectures!r}, a list with one name is"
             " expected). Copy the file from the original model."
         )
-    weights = read_weights(root, required=hub_id is None or not is_hub_id(hub_id))
+    weights = read_weights(root, required=need_weights and (hub_id is None or not is_hub_id(hub_id)))
     # Models that read media state it of their language model; older files of compressed-tensors by another name.
     text = _mapping(config.get("text_config")) or {}
     quantization = next(
-        (found for part in (config, text) for key in ("quantization_config", "compression_config") if (found := _mapping(part.get(key)))),
+        (
+            found
+            for part in (config, text)
+            for key in ("quantization_config", "compression_config")
+            if (found := _mapping(part.get(key)))
+        ),
         None,
     )
     return ModelFacts(

@@ -37,7 +37,7 @@ def register_rows(args: Any) -> None:
         load_dataset_info(args.custom_dataset_info)
 
 
-def find_model(args: Any, sources: Mapping[str, str]) -> tuple[ModelFacts, ModelRow, str]:
+def find_model(args: Any, sources: Mapping[str, str], *, need_weights: bool = True) -> tuple[ModelFacts, ModelRow, str]:
     """The model's facts, its row (derived where no row knows it), and why it is that row.
 
     Raises PlanError where neither a name nor a folder was given, or where several rows fit.
@@ -63,7 +63,7 @@ def find_model(args: Any, sources: Mapping[str, str]) -> tuple[ModelFacts, Model
         known=() if any(name in (row.ms, row.hf, row.path) for row in MODEL_MAPPING.values()) else MODEL_MAPPING,
     )
     of_hub = not local and package_folder(str(name)) is None
-    facts = replace(gather_model(folder, hub_id=name if of_hub else None), use_hf=bool(hf))
+    facts = replace(gather_model(folder, hub_id=name if of_hub else None, need_weights=need_weights), use_hf=bool(hf))
     known_id = facts.recorded_id if local else name
     match = match_model(facts.model_config, facts.chat_template, args.model_type, known_id)
     if match.row is None:

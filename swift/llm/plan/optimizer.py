@@ -211,6 +211,7 @@ def resolve_extras(
         problems.add(
             "--loss_watchdog_patience: has an effect only with --loss_watchdog_threshold. Leave it out, or add that."
         )
+    backend = args.torch_compile_backend
     if not args.torch_compile and "torch_compile_backend" in reasons.sources:
         problems.add(
             "--torch_compile_backend: has an effect only with --torch_compile true. Leave it out, or add that."
@@ -232,7 +233,7 @@ def resolve_extras(
         "auto_find_batch_size": args.auto_find_batch_size,
         "loss_watchdog_threshold": args.loss_watchdog_threshold,
         "loss_watchdog_patience": args.loss_watchdog_patience,
-        "torch_compile": args.torch_compile_backend if args.torch_compile else None,
+        "torch_compile": backend if args.torch_compile else None,
         "use_liger": args.use_liger,
         "report_to": tuple(args.report_to),
     }

@@ -48,9 +48,7 @@ class Template:
                 "for a base model 'default-generation' continues plain text."
             )
         else:
-            self._renderer = ChatTemplate(
-                tokenizer.chat_template, tokenizer, plan, load_weights(plan.loss_scale)
-            )
+            self._renderer = ChatTemplate(tokenizer.chat_template, tokenizer, plan, load_weights(plan.loss_scale))
         self.tokenizer = self._renderer.tokenizer
         self._encoder = Encoder(self.tokenizer, plan.permissive_special_tokens)
         self._written = WrittenRows(self.tokenizer, plan.train_on_inputs)
@@ -90,6 +88,12 @@ class Template:
                 segments.append(Segment(text, trained, id_ != PLAIN, cut, weight))
                 cut = False
         return segments
+
+    def text_of_whole(self, conversation: Conversation) -> str:
+        """What the tokenizer's own chat template writes, and nothing besides (a sample may go on with the end of the answer)."""
+        if not isinstance(self._renderer, ChatTemplate):
+            raise TypeError("a row has no text of its own")
+        return self._renderer.write_all(conversation)
 
     def encode_prompt(self, conversation: Conversation) -> list[int]:
         """The ids that generation starts from; a last assistant message is continued.

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from swift.llm.catalog.registries import TEMPLATE_MAPPING
 from swift.llm.core import Conversation, Encoded, Message, ToolCall
 from swift.llm.plan.plans import TemplatePlan
 from swift.llm.template import Template
@@ -22,7 +24,7 @@ from swift.llm.template.rendering import Rendering, core_of
 from swift.llm.template.tools import RefusedError
 from swift.llm.template.trace import Skeleton, Trace, UntraceableError, tracing_environment
 from swift.llm.template.weights import load_weights
-from swift.llm.tokenizer import TextTokenizer
+from swift.llm.tokenizer import TextTokenizer, load_tokenizer
 from swift.llm.tokenizer.files import TokenizerFiles
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
@@ -401,3 +403,68 @@ def test_calls_are_read_in_the_format_that_the_template_writes(material: Any, na
         assert calls == ()
         return
     assert [(call.name, call.arguments) for call in calls] == [("find_it", {"key": "ARGUMENT"})]
+
+
+def test_texts_that_are_cut_are_no_lists_of_parts() -> None:
+    source = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content[:9] }}<|im_end|>{% endfor %}"
+    assert "".join(segment.text for segment in own(made(source)).render(MULTI)).count("USER-") == 2
+    assert "'text'" not in "".join(segment.text for segment in own(made(source)).render(MULTI))
+
+
+def test_what_is_left_out_is_told() -> None:
+    asked = Conversation((Message("system", "S"), *MULTI.messages), system_given=True)
+    always = (
+        "{% for m in messages if m.role != 'system' %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% endfor %}"
+    )
+    template = own(made(always))
+    template.encode(MULTI)
+    assert template.notes == ()
+    template.encode(asked)
+    assert any("leaves out the system text" in note for note in template.notes)
+    at_last = (
+        "{% for m in messages[1:] %}{% if m.role == 'user' %}[U]{{ messages[0].content if loop.last }} {{ m.content }}[/U]"
+        "{% else %}{{ m.content }}<|im_end|>{% endif %}{% endfor %}"
+    )
+    template = own(made(at_last))
+    template.encode(asked)
+    assert any("before the last answer in another way" in note for note in template.notes)
+
+
+def test_later_prompts_begin_samples_without_control_tokens() -> None:
+    source = (
+        "{% for m in messages %}{{ m.role | capitalize }}: {{ m.content }}\n{% endfor %}"
+        "{% if add_generation_prompt %}Assistant: {% endif %}"
+    )
+    folder = DATA / "tokenizers" / "gpt2"  # joins a space and the word behind it to one token
+    if not folder.is_dir():
+        pytest.skip(f"no tokenizer: {folder} is absent")
+    tokenizer = load_tokenizer(folder)
+    files = replace(tokenizer._files, templates={"default": source})
+    tokenizer = TextTokenizer(tokenizer._text, files)
+    template = own(tokenizer)
+    sample = template.encode(MULTI)
+    assert isinstance(sample, Encoded)
+    prompt = template.encode_prompt(replace(MULTI, messages=MULTI.messages[:3]))
+    assert sample.input_ids.tolist()[: len(prompt)] == prompt
+
+
+def test_a_row_may_close_what_the_chat_template_leaves_open() -> None:
+    opened = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% if not loop.last %}<|im_end|>\n{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}<|im_end|>\n<|im_start|>assistant\n{% endif %}"
+    )
+    tokenizer = bytes_tokenizer(["<|im_start|>", "<|im_end|>", "</s>"], {"eos_token": "</s>"}, opened)
+    verdict = verify(Template(TEMPLATE_MAPPING["chatml"], tokenizer, TemplatePlan(template_type="chatml")), tokenizer)
+    assert not [result for result in verdict.different() if result.what == "sample"], verdict.first_difference
+
+
+@pytest.mark.parametrize(
+    ("name", "row"), [("GLM-4.6", "glm4_5"), ("LFM2-8B-A1B", "lfm2"), ("ByteDance-Seed-OSS", "seed_oss")]
+)
+def test_no_alarm_for_what_a_row_adds_on_purpose(name: str, row: str) -> None:
+    if not DATA.is_dir():
+        pytest.skip(f"{DATA} is absent")
+    tokenizer = tokenizer_of(name)
+    verdict = verify(Template(TEMPLATE_MAPPING[row], tokenizer, TemplatePlan(template_type=row)), tokenizer)
+    assert verdict.checked >= 15
+    assert verdict.warning() is None

@@ -140,3 +140,12 @@ def test_lazy_training_tells_lost_rows(place: Place) -> None:
     done.check_well("13 rows, encoded when they are used", "13 were used, 1 of them without loss")
     (line,) = map(json.loads, (place.run() / "row_ledger.jsonl").read_text().splitlines())
     assert (line["line"], line["action"]) == (13, "lost")
+
+
+def test_no_weights_are_needed(place: Place) -> None:
+    bare = place.folder / "bare"
+    shutil.copytree(place.model, bare, ignore=shutil.ignore_patterns("*.safetensors*"))
+    place.swift("preprocess", "--model_id_or_path", bare, "--dataset", "rows.jsonl").check_well(
+        "rows.jsonl: read 24, kept 24"
+    )
+    place.swift("sft", "--model_id_or_path", bare, "--dataset", "rows.jsonl").check_refused("no weights")

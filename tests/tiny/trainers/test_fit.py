@@ -107,7 +107,7 @@ def test_the_watchdog_stops_a_run_and_counts_on_after_a_resume(tiny: ModuleType,
 def test_compiled_layers_give_the_same_loss_and_the_same_names(tiny: ModuleType, tmp_path: Path) -> None:
     settings = {"max_steps": 2, "save_steps": 2}
     _, plain = trained(tiny, tmp_path / "plain", tiny.flat, **settings)
-    _, compiled = trained(tiny, tmp_path / "compiled", tiny.flat, torch_compile="aot_eager", **settings)
+    _, compiled = trained(tiny, tmp_path / "compiled", tiny.flat, torch_compile="eager", **settings)
     assert tiny.weights(plain.last_checkpoint).keys() == tiny.weights(compiled.last_checkpoint).keys()
     assert compiled.train_loss == pytest.approx(plain.train_loss, rel=1e-4)
     with pytest.raises(
