@@ -56,7 +56,12 @@ def lines() -> Iterator[str]:
     yield "Other words for the same: " + ", ".join(f"`{alias}` ({name})" for alias, name in ALIASES.items()) + ".\n"
     yield "| optimizer | what it is | needs | GaLore over it |\n| --- | --- | --- | --- |"
     for one in OPTIMIZERS.values():
-        needs = ", ".join([*([f"`{one.requires}`"] if one.requires else []), *(place for place in one.devices if "cpu" not in one.devices)])
+        needs = ", ".join(
+            [
+                *([f"`{one.requires}`"] if one.requires else []),
+                *(place for place in one.devices if "cpu" not in one.devices),
+            ]
+        )
         yield f"| `{one.name}` | {one.title} | {needs} | {'yes' if one.galore else ''} |"
 
 

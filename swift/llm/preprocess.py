@@ -92,11 +92,11 @@ def run(plan: PreprocessPlan, *, debug: bool = False) -> dict[str, Any] | None:
         _say(line)
     ledger = prepared.report.ledger
     shown = ledger[: 100 if debug else 5]
-    for line in shown:
-        _say(f"{line.action} {line}")
+    for lost in shown:
+        _say(f"{lost.action} {lost}")
     if len(ledger) > len(shown):
         _say(f"… and {len(ledger) - len(shown):,} more rows are lost or cut: --json FILE lists them all")
-    told = {**statistics.to_json(), "ledger": [line.to_json() for line in ledger]}
+    told = {**statistics.to_json(), "ledger": [lost.to_json() for lost in ledger]}
     if plan.statistics_path:
         write_json_atomic(plan.statistics_path, told)
         _say(f"statistics: {plan.statistics_path}")

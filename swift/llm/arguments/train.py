@@ -92,7 +92,7 @@ class OptimizerArguments:
         "adamw_torch", "Optimizer: a name of transformers, or muon, adam_mini, apollo_adamw, apollo_mini, schedule_free_adamw; "
         "docs/arguments.md has the table.", "optimizer",
     )  # fmt: skip
-    optim_args: Json = arg(None, 'Settings of the optimizer, as JSON: \'{"momentum": 0.9}\'.', "optimizer")
+    optim_args: Json = arg(None, "Settings of the optimizer, as JSON: '{\"momentum\": 0.9}'.", "optimizer")
     adam_beta1: float = arg(0.9, "Decay of Adam's first moment.", "optimizer")
     adam_beta2: float = arg(0.95, "Decay of Adam's second moment.", "optimizer")
     adam_epsilon: float = arg(1e-8, "Small number in Adam's denominator.", "optimizer")

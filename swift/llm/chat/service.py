@@ -100,7 +100,9 @@ class ChatService:
                     on_text(last.text)
         if last is None:
             raise EngineError("the engine ended without an answer.")
-        return Answer(text, self.template.parse(text, conversation.tools), last.finish, last.num_tokens, last.num_prompt_tokens)
+        return Answer(
+            text, self.template.parse(text, conversation.tools), last.finish, last.num_tokens, last.num_prompt_tokens
+        )
 
     async def chat(self, conversation: Conversation, sampling: Sampling) -> Message:
         """The answer as the conversation's next message. Raises DataError, EngineError."""

@@ -96,6 +96,9 @@ def _found(reason: str) -> list[str]:
 
 def _columns_advice(values: Mapping[str, Any], row: DatasetRow, formats: Mapping[str, RowFormat]) -> str:
     columns = frozenset(map(str, values))
+    sign = next((sign for sign in ";|\t" if len(columns) == 1 and sign in next(iter(columns))), None)
+    if sign is not None:
+        return f"The header is one column with {sign!r} in it: .csv is read with commas, .tsv with tabs. Write the file so, or as JSON."
     fitting = _fitting(columns, formats)
     lines = []
     if fitting:

@@ -80,7 +80,11 @@ def with_media(values: Mapping[str, Any], messages: Sequence[Message]) -> tuple[
 
 def _listed(value: Any, column: str) -> Any:
     """A column's list may be written as text, since a csv file has no lists; a path is no such text."""
-    return parse_json(value, column) if isinstance(value, str) and value.lstrip()[:2] in ('["', "['", "[]", "[{") else value
+    return (
+        parse_json(value, column)
+        if isinstance(value, str) and value.lstrip()[:2] in ('["', "['", "[]", "[{")
+        else value
+    )
 
 
 def _source(value: Any, tag: str) -> str:

@@ -79,7 +79,9 @@ def resolve_weights(
     model = replace(model, quantization=_quantization(args, facts, recorded, row, compute, where, reasons, problems))
     truncation = args.truncation_strategy
     if truncation in ("split", "truncation_right"):
-        problems.add(f"--truncation_strategy {truncation}: a prompt keeps its end, in one piece. Use delete or truncation_left.")
+        problems.add(
+            f"--truncation_strategy {truncation}: a prompt keeps its end, in one piece. Use delete or truncation_left."
+        )
     template = resolve_template(
         args, facts.model, row, templates, truncation=truncation, reasons=reasons, problems=problems
     )
@@ -172,7 +174,9 @@ def _quantization(
     if decided is None:
         return None
     if adapter and not was_given("quantization_bit", reasons):
-        reasons.note("model.quantization_bit", f"{where} was trained over it" if not decided.get("stored") else "config.json")
+        reasons.note(
+            "model.quantization_bit", f"{where} was trained over it" if not decided.get("stored") else "config.json"
+        )
     return decided
 
 

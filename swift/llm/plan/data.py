@@ -144,9 +144,13 @@ def _mix_strategy(args: Any, num_items: int, reasons: Reasons, problems: Problem
                 f"--dataset_weights {shown}: {len(weights)} numbers for {num_items} data sets. Give one for each, in their order."
             )
         if not all(0 < weight < float("inf") for weight in weights):
-            problems.add(f"--dataset_weights {shown}: a weight is a number above 0. Leave out a set that is not wanted.")
+            problems.add(
+                f"--dataset_weights {shown}: a weight is a number above 0. Leave out a set that is not wanted."
+            )
         if strategy == "concat":
-            problems.add("--dataset_weights with --mix_strategy concat: sets that follow one another have no shares. Leave one out.")
+            problems.add(
+                "--dataset_weights with --mix_strategy concat: sets that follow one another have no shares. Leave one out."
+            )
     if args.streaming and strategy == "interleave_under":
         problems.add(
             "--mix_strategy interleave_under with --streaming true: a stream begins again where a set ends. Take interleave_over, "

@@ -177,9 +177,7 @@ def resolve_samples(
         reasons.note("template.truncation", "plain text is split into blocks, nothing is lost")
     else:
         reasons.take("template.truncation", "truncation_strategy", truncation)
-    template = resolve_template(
-        args, model, row, templates, truncation=truncation, reasons=reasons, problems=problems
-    )
+    template = resolve_template(args, model, row, templates, truncation=truncation, reasons=reasons, problems=problems)
     if command == "pt" and args.template_type == "AUTO":
         template = _plain_text(template, reasons)
     template = _resolve_loss(args, command, template, loss_scale, reasons, problems)
@@ -206,7 +204,9 @@ def refuse_what_is_missing(args: Any, sources: Mapping[str, str], problems: Prob
         if name in sources:
             problems.add(f"--{name}: has an effect only with {needed}, which is not in this version. Leave it out.")
     if "loss_scale_config_path" in sources and not args.use_loss_scale:
-        problems.add("--loss_scale_config_path: has an effect only with --use_loss_scale true. Leave it out, or add that.")
+        problems.add(
+            "--loss_scale_config_path: has an effect only with --use_loss_scale true. Leave it out, or add that."
+        )
     if not args.predict_with_generate:
         for name in SAMPLING:
             if name in sources:

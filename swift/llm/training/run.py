@@ -84,8 +84,9 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
     from swift.tuners.base import KnowsSteps, StartsFromData
 
     check_before(plan)
-    if (result := (plan.model.quantization or {}).get("result")) is not None:
-        logger.info("%s weights, %s: %s", plan.model.quantization["quant_method"], result, plan.reasons["model.result"])
+    packed = plan.model.quantization or {}
+    if "result" in packed:
+        logger.info("%s weights, %s: %s", packed["quant_method"], packed["result"], plan.reasons["model.result"])
     plan = fetch_weights(plan)
     with run_folder(Path(plan.run_dir)) as run_dir:
         tokenizer, template, prepared, verdict = open_data(plan)
@@ -120,7 +121,9 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
             parameter_groups=tuner.optimizer_groups(model, plan.trainer.learning_rate, plan.trainer.weight_decay),
         )
         try:
-            result = trainer.train(Path(plan.resume_from) if plan.resume_from else None, only_model=plan.resume_only_model)
+            result = trainer.train(
+                Path(plan.resume_from) if plan.resume_from else None, only_model=plan.resume_only_model
+            )
         finally:
             if plan.data.streaming:
                 logger.info("%s", prepared.train.report())

@@ -41,8 +41,8 @@ def print_plan(plan: TrainPlan) -> None:
 
 def describe(plan: TrainPlan, tokenizer: Any, prepared: Any) -> list[str]:
     """Rows, steps, trained parameters, memory, disk and the first samples, as lines."""
-    from swift.llm.training.preview import count_steps, largest_batch, show_data, show_needs, show_samples
     from swift.llm.model.loaders import auto_class
+    from swift.llm.training.preview import count_steps, largest_batch, show_data, show_needs, show_samples
     from swift.tuners.preview import empty_model, preview
 
     counted = preview(

@@ -63,7 +63,7 @@ def test_every_optimizer_of_transformers_is_in_the_table() -> None:
 
 
 def test_an_unknown_optimizer_is_told_its_neighbour(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="--optim adamm: there is no such optimizer. Did you mean adamw"):
+    with pytest.raises(ArgumentError, match=r"--optim adamm: there is no such optimizer. Did you mean adamw"):
         build_args(config(tmp_path, optim="adamm"))
 
 

@@ -245,3 +245,9 @@ def test_looking_up_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False True []"
+
+
+@pytest.mark.parametrize("kind", [{"format": "{instructio}"}, {"no_input_format": "{input}"}, {"system_format": "S"}])
+def test_a_text_around_the_columns_has_a_place_for_them(kind: dict[str, str]) -> None:
+    with pytest.raises(ArgumentError, match="no place for the columns' text"):
+        load_dataset_info({"own": {"dataset_path": "a.json", "type": kind}})

@@ -97,3 +97,11 @@ def test_labels_as_texts_are_explained() -> None:
     found = parser.parse(values, Place("x.json", 1))
     assert isinstance(found, Dropped)
     assert '{"label": true}' in parser.advice(found.reason, values)
+
+
+def test_another_sign_between_the_fields_is_told() -> None:
+    parser = RowParser(DatasetRow(name="x", path="x.csv"))
+    row = {"query;response": "a;b"}
+    found = parser.parse(row, Place("x.csv", 2))
+    assert isinstance(found, Dropped)
+    assert "';'" in parser.advice(found.reason, row)

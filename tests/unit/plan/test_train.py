@@ -128,7 +128,10 @@ def test_all_conflicts_are_reported_at_once() -> None:
         ({"dataset_weights": (0.7,), "dataset": ("a", "b")}, "1 numbers for 2 data sets"),
         ({"dataset_weights": (0.7, 0.0), "dataset": ("a", "b")}, "a weight is a number above 0"),
         ({"dataset_weights": (1.0,), "mix_strategy": "concat"}, "--dataset_weights with --mix_strategy concat"),
-        ({"mix_strategy": "interleave_under", "streaming": True, "max_steps": 9}, "--mix_strategy interleave_under with --streaming"),
+        (
+            {"mix_strategy": "interleave_under", "streaming": True, "max_steps": 9},
+            "--mix_strategy interleave_under with --streaming",
+        ),
         ({"dataset_shard": "0/4"}, "--dataset_shard 0/4"),
         ({"dataset_shard": "2/4", "streaming": True, "max_steps": 9}, "--dataset_shard with --streaming true"),
         ({"rope_scaling": "linear"}, "--rope_scaling linear"),
@@ -139,7 +142,10 @@ def test_all_conflicts_are_reported_at_once() -> None:
         ({"early_stopping_patience": 2, "dataset_test_ratio": 0.0}, "--early_stopping_patience"),
         ({"lazy_tokenize": True, "packing": True}, "--lazy_tokenize true with --packing true"),
         ({"lazy_tokenize": True, "group_by_length": True}, "--lazy_tokenize true with --group_by_length true"),
-        ({"lazy_tokenize": True, "truncation_strategy": "split"}, "--lazy_tokenize true with --truncation_strategy split"),
+        (
+            {"lazy_tokenize": True, "truncation_strategy": "split"},
+            "--lazy_tokenize true with --truncation_strategy split",
+        ),
     ],
 )
 def test_a_conflict_names_the_flag_and_the_way_out(given: dict[str, Any], told: str) -> None:

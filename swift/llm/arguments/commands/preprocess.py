@@ -29,7 +29,5 @@ class WorkerArguments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PreprocessArguments(
-    RunArguments, WorkerArguments, TrainDataArguments, TrainTemplateArguments, ModelArguments
-):
+class PreprocessArguments(RunArguments, WorkerArguments, TrainDataArguments, TrainTemplateArguments, ModelArguments):
     """Arguments of `swift preprocess`: make the samples of a training ahead of time."""

@@ -108,7 +108,7 @@ KIMI_K2 = ModelFamily(
     lora_targets=("ALL",),
     requires=("transformers>=4.51",),
     tags=("moe",),
-    chat_templates=("1c383f065642c8f6", "c2161f0369a110b4"),
+    chat_templates=("1c383f065642c8f6",),
     sizes=(
         Size(name="kimi-k2-base", size="1t", ms="moonshotai/Kimi-K2-Base", hf="moonshotai/Kimi-K2-Base", template="default-generation", tags=("base",), quant=("fp8", 8)),
         Size(name="kimi-k2-instruct", size="1t", ms="moonshotai/Kimi-K2-Instruct", hf="moonshotai/Kimi-K2-Instruct", tags=("chat",), quant=("fp8", 8)),
