@@ -84,10 +84,15 @@ class LoopState:
             )
         if rows is None or (self.data == fingerprint(rows, order) and self.step_size == order.step_size):
             return
+        stays = "Use the same data, seed and batch sizes; or --ignore_data_skip true to begin the data anew, or --resume_only_model true."
+        if isinstance(rows, Stream) and self.step_size == order.step_size:
+            raise CheckpointError(
+                f"{checkpoint}: cannot be continued exactly: the stream is another one. Its files, their order, the template, "
+                f"--dataset_seed, the buffer or this program's version differ. {stays}"
+            )
         before = f"{self.num_samples:,} rows, " if self.num_samples else ""
         now = "" if isinstance(rows, Stream) else f"{len(rows):,} rows, "
         raise CheckpointError(
             f"{checkpoint}: cannot be continued exactly: it was trained on {before}{self.step_size} a step; now there are "
-            f"{now}{order.step_size} a step, or their lengths, --dataset_seed or their order differ. Use the same data, seed "
-            "and batch sizes; or --ignore_data_skip true to begin the data anew, or --resume_only_model true."
+            f"{now}{order.step_size} a step, or their lengths, --dataset_seed or their order differ. {stays}"
         )

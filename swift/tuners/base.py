@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["KnowsSteps", "StartsFromData", "Tuner", "TunerSettings"]
+__all__ = ["Combines", "KnowsSteps", "StartsFromData", "Tuner", "TunerSettings"]
 
 
 class TunerSettings(Protocol):
@@ -83,6 +83,26 @@ class KnowsSteps(Protocol):
 
     def begin(self, model: Any, num_steps: int) -> None:
         """Called when training begins; ``num_steps`` optimiser steps. Raises PlanError where they do not suit."""
+
+
+@runtime_checkable
+class Combines(Protocol):
+    """A method of which several adapters can be one."""
+
+    def load_combined(
+        self,
+        model: Any,
+        folders: Sequence[Path],
+        weights: Sequence[float],
+        combination: str,
+        *,
+        density: float | None,
+        seed: int,
+    ) -> Any:
+        """Lay several saved results over their base as one, for inference and merging.
+
+        Raises CheckpointError where one does not fit, PlanError where they cannot be combined this way.
+        """
 
 
 @runtime_checkable

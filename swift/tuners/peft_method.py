@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft import PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.utils import load_peft_weights
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
 from swift.tuners.base import TunerSettings
+from swift.tuners.precision import narrow, widen
 from swift.tuners.targets import find_parameters, find_saved, find_targets
 from swift.utils.errors import CheckpointError, PlanError
 
-__all__ = ["CONFIG", "WEIGHTS", "PeftMethod", "adapter_tensors", "quiet"]
+__all__ = ["CONFIG", "WEIGHTS", "PeftMethod", "adapter_tensors", "fitting", "quiet"]
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _SEEN_TO = (
@@ -57,12 +59,16 @@ class PeftMethod(ABC):
         return self.attach_as(self.config(model, self.places(model)), model)
 
     def attach_as(self, config: PeftConfig, model: Any, *, autocast: bool = True) -> PeftModel:
-        """Attach with this configuration. ``autocast``: what is trained is fp32 beside weights of half precision."""
+        """Attach with this configuration. ``autocast``: the adapter is fp32 beside weights of half precision. What is trained
+        in full always is.
+        """
         try:
             with quiet():
-                return get_peft_model(model, config, autocast_adapter_dtype=autocast)
+                attached: PeftModel = get_peft_model(model, config, autocast_adapter_dtype=autocast)
         except (ValueError, AssertionError, TypeError) as error:
             raise PlanError([f"--sft_type {self.settings.sft_type}: {_first_line(error)}"]) from error
+        widen(attached)
+        return attached
 
     def places(self, model: Any) -> dict[str, Any]:
         """Where the method goes, as every configuration of peft takes it. Raises PlanError."""
@@ -109,15 +115,13 @@ class PeftMethod(ABC):
     def load(self, model: Any, folder: Path, *, trainable: bool) -> PeftModel:
         """Lay a saved adapter over its base; for inference it takes the dtype of the weights beside it."""
         self.check(folder)
-        try:
-            with quiet():
-                warnings.filterwarnings("error", message="Found missing adapter keys")
-                return PeftModel.from_pretrained(
-                    model, str(folder), is_trainable=trainable, autocast_adapter_dtype=trainable
-                )
-        except (RuntimeError, ValueError, KeyError, AssertionError, UserWarning, SafetensorError) as error:
-            line = str(error).strip().splitlines()[-1].strip()
-            raise CheckpointError(f"{folder}: this adapter does not fit the model it is laid over: {line}") from error
+        with fitting(folder):
+            loaded = PeftModel.from_pretrained(
+                model, str(folder), is_trainable=trainable, autocast_adapter_dtype=trainable
+            )
+            if trainable and widen(loaded):  # what was read went through half precision
+                set_peft_model_state_dict(loaded, load_peft_weights(str(folder), device="cpu"))
+        return loaded
 
     def check(self, folder: Path) -> dict[str, Any]:
         """The adapter's configuration. Raises CheckpointError where the folder holds no whole adapter of this method."""
@@ -147,6 +151,7 @@ class PeftMethod(ABC):
 
         Tied embeddings of which one side was changed are untied: the change belongs to that side alone.
         """
+        narrow(model)
         head, embeddings = model.get_output_embeddings(), model.get_input_embeddings()
         adapted = hasattr(embeddings, "base_layer") or hasattr(head, "base_layer")
         if adapted and head is not None and head.weight is embeddings.weight:
@@ -184,6 +189,18 @@ def quiet() -> Iterator[None]:
         for message in _SEEN_TO:
             warnings.filterwarnings("ignore", message=message)
         yield
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Read an adapter quietly. Raises CheckpointError where it does not fit the model it is laid over."""
+    try:
+        with quiet():
+            warnings.filterwarnings("error", message="Found missing adapter keys")
+            yield
+    except (RuntimeError, ValueError, KeyError, AssertionError, UserWarning, SafetensorError) as error:
+        line = str(error).strip().splitlines()[-1].strip()
+        raise CheckpointError(f"{folder}: this adapter does not fit the model it is laid over: {line}") from error
 
 
 def _short(model: Any, names: list[str]) -> list[str]:

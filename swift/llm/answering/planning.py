@@ -37,7 +37,9 @@ def make_merge_plan(args: Any, sources: Mapping[str, str]) -> MergePlan:
         raise PlanError(
             ["--ckpt_dir: which adapter to merge was not given. Give the checkpoint-<step> folder of a LoRA run."]
         )
+    more = tuple(_whole(folder, "--more_ckpt_dirs") for folder in args.more_ckpt_dirs)
     args, sources, facts, row, why = _gather(args, sources)
+    facts = replace(facts, more=more)
     return resolve_merge(args, sources, facts, row, why, templates=TEMPLATE_MAPPING, tuners=TUNER_MAPPING)
 
 
@@ -86,24 +88,27 @@ def _find_checkpoint(args: Any) -> CheckpointFacts | None:
             )  # fmt: skip
         if (given / "sft_args.json").is_file() and (given / "config.json").is_file():
             folder = given
-    if folder is None:
-        return None
-    facts = gather_checkpoint(_of_run(Path(folder).expanduser()))
+    return None if folder is None else _whole(folder, "--ckpt_dir")
+
+
+def _whole(folder: Any, flag: str) -> CheckpointFacts:
+    """What is in the checkpoint that a flag names. Raises CheckpointError where it is none, or damaged."""
+    facts = gather_checkpoint(_of_run(Path(folder).expanduser(), flag))
     if facts.problems:
         other = newest_valid_checkpoint(Path(facts.path).parent)
         hint = f" {other} is whole." if other is not None else ""
-        raise CheckpointError(f"--ckpt_dir {facts.path}: is damaged: {'; '.join(facts.problems[:3])}.{hint}")
+        raise CheckpointError(f"{flag} {facts.path}: is damaged: {'; '.join(facts.problems[:3])}.{hint}")
     return facts
 
 
-def _of_run(folder: Path) -> Path:
+def _of_run(folder: Path, flag: str) -> Path:
     """A run's folder stands for its newest whole checkpoint."""
     if (folder / "adapter_config.json").is_file() or (folder / "config.json").is_file():
         return folder
     newest = newest_valid_checkpoint(folder)
     if newest is None:
         return folder
-    logger.info("--ckpt_dir %s: the folder of a run; %s is its newest whole checkpoint", folder, newest.name)
+    logger.info("%s %s: the folder of a run; %s is its newest whole checkpoint", flag, folder, newest.name)
     return newest
 
 

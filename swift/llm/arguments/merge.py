@@ -1,8 +1,31 @@
-"""Export: quantize, convert, upload."""
+"""Several adapters into one model; export: quantize, convert, upload."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swift.llm.arguments.fields import arg
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombineArguments:
+    """How several adapters of one base become one."""
+
+    more_ckpt_dirs: Sequence[str] = arg(
+        (), "Further LoRA checkpoints of the same base, added into it together with ckpt_dir; the result is "
+        "<ckpt_dir>-combined.", "export", path="always",
+    )  # fmt: skip
+    adapter_weights: Sequence[float] = arg(
+        (), "Weight of each adapter, that of ckpt_dir first; negative ones subtract. Left out, equal shares of 1.", "export",
+    )  # fmt: skip
+    combination: str = arg(
+        "linear", "How adapters are added. linear (cat in PEFT): the weighted sum of their updates, exactly; svd: that, "
+        "cut to the largest rank; ties, dare_linear, dare_ties: PEFT's, on the factors, which must have one rank.", "export",
+        choices=("linear", "svd", "ties", "dare_linear", "dare_ties"), renamed={"cat": "linear"},
+    )  # fmt: skip
+    combination_density: float | None = arg(
+        None, "Share of each adapter's values that ties (the largest) and the dare ways (random ones) keep; left "
+        "out, 0.2.", "export",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

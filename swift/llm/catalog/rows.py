@@ -193,7 +193,8 @@ class TunerRow:
 
     ``tuner`` names a class that follows ``swift.tuners.base.Tuner``; None: not in this version. ``settings`` names the class
     that reads ``arguments``, those of the command line that are this method's (some are of several methods). ``adapter``: a
-    checkpoint is laid over its base, otherwise it is a whole model; ``placed``: the adapter goes where --target_modules says.
+    checkpoint is laid over its base, otherwise it is a whole model; ``placed``: the adapter goes where --target_modules says;
+    ``combines``: several of its adapters can be weighted and added.
     """
 
     name: str
@@ -205,6 +206,7 @@ class TunerRow:
     merges: bool = True
     adapter: bool = True
     placed: bool = True
+    combines: bool = False
     help: str = ""
     status: Literal["ready", "planned"] = "ready"
 

@@ -14,6 +14,7 @@ LORA = TunerRow(
         "use_rslora", "lora_lr_ratio",
     ),
     paper="https://arxiv.org/abs/2106.09685",
+    combines=True,
     help="Also DoRA (--use_dora), rsLoRA (--use_rslora), LoRA+ (--lora_lr_ratio), PiSSA, OLoRA, EVA, LoftQ "
     "(--init_lora_weights); goes to embeddings and to experts (--target_modules EMBEDDING EXPERTS).",
 )  # fmt: skip

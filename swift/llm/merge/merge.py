@@ -11,14 +11,15 @@ from typing import Any
 import torch
 
 from swift.llm.core import Conversation, Message
-from swift.llm.merge.origin import MERGE_FILE, describe_origin
+from swift.llm.merge.origin import MERGE_FILE, describe_combination, describe_origin
 from swift.llm.model.load import load_model
 from swift.llm.model.saving import save_model
 from swift.llm.plan.plans import MergePlan
 from swift.llm.template import open_template
 from swift.llm.tokenizer import TextTokenizer, load_tokenizer
 from swift.tuners import open_tuner
-from swift.utils.errors import CheckpointError, DataError
+from swift.tuners.base import Combines, Tuner
+from swift.utils.errors import CheckpointError, DataError, PlanError
 from swift.utils.files import read_json
 from swift.utils.log import logger
 from swift.utils.manifest import check_manifest
@@ -71,6 +72,8 @@ def merge_checkpoint(plan: MergePlan) -> MergeResult:
     """
     target = Path(plan.target)
     origin = describe_origin(Path(plan.checkpoint), Path(plan.model.path), plan.model.dtype)
+    if plan.combine is not None:
+        origin |= describe_combination(plan.combine)
     found = _existing(plan, target, origin)
     if found is not None:
         return found
@@ -78,7 +81,7 @@ def merge_checkpoint(plan: MergePlan) -> MergeResult:
     tuner = open_tuner(plan.tuner)
     model = load_model(plan.model)
     of_base = _logits(model, prompts)
-    model = tuner.load(model, Path(plan.checkpoint), trainable=False).eval()
+    model = _tuned(plan, tuner, model).eval()
     unmerged = _logits(model, prompts)
     effect = _difference(unmerged, of_base)
     model = tuner.merge(model)
@@ -112,6 +115,23 @@ def merge_checkpoint(plan: MergePlan) -> MergeResult:
         target=target, made=True, difference=proof["difference"], effect=effect, num_tokens=sum(map(len, prompts)),
         note=_note(plan),
     )  # fmt: skip
+
+
+def _tuned(plan: MergePlan, tuner: Tuner, model: Any) -> Any:
+    """The base with its adapter over it, or with the one that several make."""
+    if plan.combine is None:
+        return tuner.load(model, Path(plan.checkpoint), trainable=False)
+    if not isinstance(tuner, Combines):
+        raise PlanError([f"--more_ckpt_dirs: adapters of {plan.tuner.sft_type} have no sum. Merge one only."])
+    folders = [Path(checkpoint) for checkpoint in plan.combine.checkpoints]
+    return tuner.load_combined(
+        model,
+        folders,
+        plan.combine.weights,
+        plan.combine.combination,
+        density=plan.combine.density,
+        seed=plan.combine.seed,
+    )
 
 
 def _existing(plan: MergePlan, target: Path, origin: dict[str, Any]) -> MergeResult | None:

@@ -31,12 +31,13 @@ TEMPLATE_FIELDS = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferFacts:
     """What the resolver needs to know of the world. ``stamp`` names the result file (YYYYmmdd-HHMMSS); ``hqq_layers`` is what
-    the file of HQQ's settings of single layers says.
+    the file of HQQ's settings of single layers says; ``more`` are adapters that are added beside the checkpoint's.
     """
 
     machine: MachineFacts
     model: ModelFacts
     checkpoint: CheckpointFacts | None = None
+    more: tuple[CheckpointFacts, ...] = ()
     checkpoint_generation_config: Mapping[str, Any] | None = None
     hqq_layers: Mapping[str, Any] | None = None
     stamp: str = ""

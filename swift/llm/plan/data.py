@@ -73,6 +73,7 @@ def resolve_data(args: Any, *, template: TemplatePlan, reasons: Reasons, problem
         )
     if args.rescale_image != -1:
         problems.add("--rescale_image: only multimodal models take it, and they are not in this version. Leave it out.")
+    _check_numbers(args, problems)
     ratio = args.dataset_test_ratio
     _check_stream(args, bool(val), reasons, problems)
     if args.streaming:
@@ -126,6 +127,16 @@ def resolve_data(args: Any, *, template: TemplatePlan, reasons: Reasons, problem
         weights=reasons.take("data.weights", "dataset_weights", tuple(args.dataset_weights)),
         shard=_shard(args.dataset_shard, problems),
     )
+
+
+def _check_numbers(args: Any, problems: Problems) -> None:
+    """Counts and shares that cannot be."""
+    if args.max_length is not None and (args.max_length == 0 or args.max_length < -1):
+        problems.add(f"--max_length {args.max_length}: is a count of tokens from 1 up, or -1 for no limit.")
+    if args.preprocess_num_proc < 1:
+        problems.add(f"--preprocess_num_proc {args.preprocess_num_proc}: is a count of processes from 1 up.")
+    if not 0 <= args.max_lost_ratio <= 1:
+        problems.add(f"--max_lost_ratio {args.max_lost_ratio}: is a share of the rows, from 0 to 1.")
 
 
 def _mix_strategy(args: Any, num_items: int, reasons: Reasons, problems: Problems) -> str | None:

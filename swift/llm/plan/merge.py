@@ -19,6 +19,7 @@ from swift.llm.plan.checkpoint import (
     unquantized,
     was_given,
 )
+from swift.llm.plan.combine import DRAWN, resolve_combination
 from swift.llm.plan.plans import MergePlan, ModelPlan, TemplatePlan, TunerPlan
 from swift.llm.plan.problems import Problems, Reasons
 from swift.llm.plan.quant import QUANT_ARGUMENTS, check_stored, describe
@@ -49,9 +50,10 @@ def resolve_merge(
     """The plan of ``swift merge-lora``. Raises PlanError with every conflict at once."""
     problems, reasons = Problems(), Reasons(sources)
     reasons.note("model.model_type", row_reason)
+    used = USED | {"seed"} if args.more_ckpt_dirs and args.combination in DRAWN else USED
     for group in (AnswerArguments, EngineArguments, DataArguments, GenerationArguments, StopArguments):
         for field in fields(group):
-            if field.name not in USED and was_given(field.name, reasons):
+            if field.name not in used and was_given(field.name, reasons):
                 problems.add(f"--{field.name}: merging answers nothing, so it has no effect here. Leave it out.")
     if facts.checkpoint is None or facts.checkpoint.kind != "adapter":
         given = "is not given" if facts.checkpoint is None else f"{facts.checkpoint.path}: holds whole weights"
@@ -69,6 +71,7 @@ def resolve_merge(
     )  # fmt: skip
     if tuner is not None:
         refuse_merge(tuner, tuners, problems)
+    combine = resolve_combination(args, facts, tuner, tuners, reasons, problems)
     check_stored(model.quantization, row, model.path, problems)
     problems.stop_if_any()
     assert tuner is not None  # an adapter's checkpoint has one, or there was a problem
@@ -77,6 +80,8 @@ def resolve_merge(
         plan = replace(plan, model=replace(plan.model, dtype=reasons.take("model.dtype", "dtype", args.dtype)))
     else:
         reasons.note("model.dtype", "the dtype that the base is stored in")
+    if combine is not None:
+        plan = replace(plan, combine=combine, target=plan.checkpoint + "-combined")
     reasons.note("target", "beside the checkpoint")
     if plan.trained_over is not None:
         reasons.note("trained_over", "while training; it is folded into the plain weights")

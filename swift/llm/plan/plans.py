@@ -191,8 +191,22 @@ class InferPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CombinePlan:
+    """Several adapters as one: ``weights`` belong to ``checkpoints`` in order. ``density`` is the share of values that is kept
+    (None: all); ``seed`` chooses where chance does.
+    """
+
+    combination: str
+    checkpoints: tuple[str, ...]
+    weights: tuple[float, ...]
+    density: float | None = None
+    seed: int = 42
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MergePlan:
-    """Fold the adapter of ``checkpoint`` into ``model`` (held in the dtype it is saved in) and write ``target``.
+    """Fold the adapter of ``checkpoint`` into ``model`` (held in the dtype it is saved in) and write ``target``; with
+    ``combine``, the one that several make.
 
     ``replace``: a merge that is there already is made again; otherwise it is used if it was made from the same base and
     adapter. ``template`` encodes the prompts that the proof runs on. ``trained_over`` names the weights in few bits that the
@@ -206,6 +220,7 @@ class MergePlan:
     tuner: TunerPlan
     target: str
     trained_over: str | None = None
+    combine: CombinePlan | None = None
     safetensors: bool = True
     replace: bool = True
     use_hf: bool = False

@@ -5,13 +5,8 @@ What it leaves is a LoRA checkpoint: it is saved, merged and answered with as on
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
-
-import torch
-from peft import set_peft_model_state_dict
-from peft.utils import ModulesToSaveWrapper, load_peft_weights
 
 from swift.kernels import shifted
 from swift.tuners.base import TunerSettings
@@ -32,7 +27,6 @@ class LongLoraTuner(LoraTuner):
     def attach(self, model: Any) -> Any:
         """As LoRA does; then training attends in groups."""
         peft_model = super().attach(model)
-        _widen(peft_model)
         self._shift(peft_model)
         return peft_model
 
@@ -40,8 +34,6 @@ class LongLoraTuner(LoraTuner):
         """As LoRA does; attention changes only to go on training."""
         peft_model = super().load(model, folder, trainable=trainable)
         if trainable:
-            if _widen(peft_model):  # what was read went through half precision
-                set_peft_model_state_dict(peft_model, load_peft_weights(str(folder), device="cpu"))
             self._shift(peft_model)
         return peft_model
 
@@ -52,33 +44,6 @@ class LongLoraTuner(LoraTuner):
             _, part = find_part(layer, ATTENTION, "attention")
             part.group_size = self._group  # type: ignore[assignment]  # read by the attention function
         causal.set_attn_implementation(shifted.register())
-
-
-def _widen(peft_model: Any) -> bool:
-    """Hold the modules that are trained in full in fp32, where small updates are not lost; says whether any was not.
-
-    What goes into and comes out of them keeps the dtype of the weights around them. peft does this for its factors only.
-    """
-    copies = [
-        module.modules_to_save["default"] for module in peft_model.modules() if isinstance(module, ModulesToSaveWrapper)
-    ]
-    half: list[Any] = [copy for copy in copies if next(copy.parameters()).dtype in (torch.float16, torch.bfloat16)]
-    for copy in half:
-        dtype = copy.weight.dtype
-        copy.register_forward_pre_hook(_floats)
-        copy.register_forward_hook(partial(_narrow, dtype))
-    for copy in half:  # in place: tied ones share their parameter
-        for parameter in copy.parameters():
-            parameter.data = parameter.data.float()
-    return bool(half)
-
-
-def _floats(module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(value.float() if value.is_floating_point() else value for value in args)
-
-
-def _narrow(dtype: torch.dtype, module: Any, args: Any, output: torch.Tensor) -> torch.Tensor:
-    return output.to(dtype)
 
 
 class _WithTrained:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 from peft import EvaConfig, LoraConfig, PeftModel
 
 from swift.tuners.base import TunerSettings
+from swift.tuners.lora.combine import add_up
 from swift.tuners.lora.config import LoraSettings
 from swift.tuners.lora.moved import difference, hold_start, start_of, take_up
 from swift.tuners.peft_method import PeftMethod, adapter_tensors
@@ -109,7 +110,26 @@ class LoraTuner(PeftMethod):
             return attached
         starts_from_base = str(config.get("init_lora_weights")).startswith(("pissa", "olora", "loftq"))
         with _fixed_seed(active=starts_from_base):
-            return super().load(model, folder, trainable=trainable)
+            loaded = super().load(model, folder, trainable=trainable)
+        if trainable:
+            self._cast(loaded)
+        return loaded
+
+    def load_combined(
+        self,
+        model: Any,
+        folders: Sequence[Path],
+        weights: Sequence[float],
+        combination: str,
+        *,
+        density: float | None,
+        seed: int,
+    ) -> PeftModel:
+        """Several saved adapters as one (see `combine`); their factors are fp32, whatever the model is."""
+        for folder in folders[1:]:
+            self.check(folder)
+        first = super().load(model, folders[0], trainable=True)
+        return add_up(first, folders[1:], weights, combination, density=density, seed=seed)
 
     def optimizer_groups(self, model: Any, learning_rate: float, weight_decay: float) -> list[dict[str, Any]] | None:
         """LoRA+ (Hayou et al., 2024): B learns ``lr_ratio`` times as fast as A; vectors do not decay."""

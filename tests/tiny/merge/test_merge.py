@@ -139,6 +139,22 @@ def test_refusals(checkpoint: Path, model_folder: Path) -> None:
         make_plan(MergeLoraArguments(ckpt_dir=str(model_folder)))
 
 
+def test_several_adapters_become_one(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(checkpoint, other)
+    rewrite(other, -2.0)
+    assert main(["merge-lora", "--ckpt_dir", str(checkpoint), "--more_ckpt_dirs", str(other), "--adapter_weights", "0.5", "0.75",
+                 "--combination", "cat"]) == 0  # fmt: skip
+    target = checkpoint.with_name(checkpoint.name + "-combined")
+    assert f"merged into {target}" in capsys.readouterr().out
+    rewrite(checkpoint, -1.0)  # 0.5 - 2 * 0.75
+    merge_lora_main(MergeLoraArguments(ckpt_dir=str(checkpoint)))
+    one, two = (load_file(str(folder / "model.safetensors")) for folder in (target, target_of(checkpoint)))
+    assert all(torch.allclose(one[name], two[name], atol=1e-6) for name in two)
+    record = json.loads((target / "merge.json").read_text())
+    assert (record["combination"], record["weights"], len(set(record["adapters"]))) == ("linear", [0.5, 0.75], 2)
+
+
 def test_dry_run_writes_nothing(checkpoint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["merge-lora", "--ckpt_dir", str(checkpoint), "--dry_run"]) == 0
     assert "beside the checkpoint" in capsys.readouterr().out

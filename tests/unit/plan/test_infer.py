@@ -133,8 +133,8 @@ def test_what_would_have_no_effect_is_refused(given: dict[str, Any], text: str) 
 
 
 def test_an_adapter_of_another_kind_is_refused() -> None:
-    with pytest.raises(PlanError, match="an adapter of kind boft, which is not in this version"):
-        resolve(facts(replace(ADAPTER, adapter_config={"peft_type": "BOFT"})))
+    with pytest.raises(PlanError, match="an adapter of kind xlora, which is not in this version"):
+        resolve(facts(replace(ADAPTER, adapter_config={"peft_type": "XLORA"})))
 
 
 def test_merge_keeps_the_stored_dtype_and_the_device_of_the_machine() -> None:
