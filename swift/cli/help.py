@@ -19,6 +19,7 @@ _METAVARS = {
     "bool": "BOOL",
     "list[str]": "TEXT",
     "list[int]": "INT",
+    "list[float]": "NUMBER",
     "json": "JSON",
 }
 

@@ -110,7 +110,8 @@ def _obstacles(config: Mapping[str, Any]) -> list[str]:
 
 
 def _rank(config: Mapping[str, Any]) -> int:
-    return max([int(config.get("r", 0)), *(config.get("rank_pattern") or {}).values()])
+    patterns: Mapping[str, int] = config.get("rank_pattern") or {}
+    return max(int(config.get("r", 0)), *patterns.values(), 0)
 
 
 def _refuse_other_bases(adapters: tuple[CheckpointFacts, ...], problems: Problems) -> None:

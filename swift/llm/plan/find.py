@@ -6,7 +6,7 @@ Reads small files only (``config.json``, the tokenizer's configuration, safetens
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -79,10 +79,13 @@ def arguments_as_json(args: Any) -> dict[str, Any]:
     return {name: value for name, value in dataclasses.asdict(args).items() if name not in SECRETS}
 
 
-def inherit(args: Any, sources: Mapping[str, str], checkpoint: Path, *, only_model: bool) -> tuple[Any, dict[str, str]]:
+def inherit(
+    args: Any, sources: Mapping[str, str], checkpoint: Path, *, only_model: bool, also: Collection[str] = ()
+) -> tuple[Any, dict[str, str]]:
     """The arguments with everything that was not given taken from the checkpoint's own.
 
-    ``only_model``: just the fields marked ``inherit`` (model, template, dtype, tuner). What was given stays.
+    ``only_model``: just the fields marked ``inherit`` (model, template, dtype, method) and those of ``also``. What was given
+    stays.
     """
     file = checkpoint / "sft_args.json"
     if not file.is_file():
@@ -97,7 +100,7 @@ def inherit(args: Any, sources: Mapping[str, str], checkpoint: Path, *, only_mod
         if name in known
         and name not in sources
         and name not in OF_THE_COMMAND_LINE
-        and (not only_model or known[name].inherit)
+        and (not only_model or known[name].inherit or name in also)
     }
     told = {name: f"checkpoint {checkpoint.name}" for name, value in taken.items() if value != getattr(args, name)}
     return replace(args, **taken), {**told, **sources}

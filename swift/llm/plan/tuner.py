@@ -15,7 +15,7 @@ from swift.tuners.settings import Settings
 from swift.utils.errors import PlanError
 from swift.utils.lazy import load
 
-__all__ = ["fit_samples", "refuse_merge", "resolve_tuner"]
+__all__ = ["PLACES", "fit_samples", "refuse_merge", "resolve_tuner"]
 
 PLACES = ("target_modules", "target_regex", "layers_to_transform", "modules_to_save")
 """Arguments that say where an adapter goes."""

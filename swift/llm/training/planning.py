@@ -15,6 +15,7 @@ from swift.llm.plan.plans import TrainPlan, TunerPlan
 from swift.llm.plan.quant import read_hqq_layers
 from swift.llm.plan.store import read_plan
 from swift.llm.plan.train import TrainFacts, resolve_train
+from swift.llm.plan.tuner import PLACES
 from swift.llm.training.checkpoints import choose_run_folder, find_checkpoint
 from swift.utils.environ import NNODES, NPROC_PER_NODE
 from swift.utils.errors import PlanError
@@ -24,6 +25,7 @@ FREE_FOR_A_NEW_RUN = (
     "freeze_parameters",
     "freeze_parameters_ratio",
     "additional_trainable_parameters",
+    "group_size",
 )
 """Settings of a tuner that say how to go on, not what its weights are."""
 
@@ -49,7 +51,9 @@ def make_plan(command: str, args: Any, sources: Mapping[str, str]) -> tuple[Trai
     refuse_ranks()
     if args.resume_from_checkpoint:
         checkpoint = find_checkpoint(Path(args.resume_from_checkpoint))
-        args, sources = inherit(args, sources, checkpoint, only_model=args.resume_only_model)
+        args, sources = inherit(
+            args, sources, checkpoint, only_model=args.resume_only_model, also=settings_of_the_weights()
+        )
     register_rows(args)
     model, row, why = find_model(args, sources)
     folder = choose_run_folder(args, sources, row.model_type)
@@ -68,6 +72,12 @@ def make_plan(command: str, args: Any, sources: Mapping[str, str]) -> tuple[Trai
     if plan.resume_from is not None:
         refuse_another_tuner(plan, Path(plan.resume_from))
     return plan, args
+
+
+def settings_of_the_weights() -> set[str]:
+    """Arguments that say which shape an adapter has and where it goes: a run that starts from its weights takes them over."""
+    own = {name for row in TUNER_MAPPING.values() for name in row.arguments}
+    return (own | set(PLACES)) - set(FREE_FOR_A_NEW_RUN)
 
 
 def refuse_another_tuner(plan: TrainPlan, checkpoint: Path) -> None:

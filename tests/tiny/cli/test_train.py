@@ -42,6 +42,7 @@ def test_dry_run_is_the_same_as_plan(place: Place) -> None:
         "--add_output_dir_suffix",
         "false",
     )
+    place.swift("plan", "sft", *words).check_well()  # the second time the rows are found prepared, and that is told
     planned = place.swift("plan", "sft", *words)
     dry = place.swift("sft", *words, "--dry_run")
     planned.check_well()
@@ -52,7 +53,7 @@ def test_dry_run_is_the_same_as_plan(place: Place) -> None:
 def test_a_run_leaves_its_files(trained: Any) -> None:
     assert {path.name for path in trained.run.iterdir()} == {
         "sft_args.json", "plan.json", "training_args.json", "logging.jsonl", "row_ledger.jsonl", "runs", "images",
-        "checkpoint-2", "checkpoint-4",
+        "checkpoint-2", "checkpoint-4", "template_check.json",
     }  # fmt: skip
     said = json.loads((trained.run / "sft_args.json").read_text())
     assert (said["max_steps"], said["learning_rate"]) == (4, 0.01)

@@ -225,7 +225,7 @@ def test_a_missing_base_is_named(checkpoint: Path) -> None:
         ({"ckpt_dir": "CKPT", "eval_human": False}, "there are no rows to answer"),
         ({"ckpt_dir": "CKPT", "sft_type": "full"}, "the checkpoint was tuned with lora"),
         ({"ckpt_dir": "CKPT", "do_sample": False, "top_k": 3}, "--do_sample is false"),
-        ({"ckpt_dir": "CKPT", "truncation_strategy": "split"}, "a prompt cannot be split"),
+        ({"ckpt_dir": "CKPT", "truncation_strategy": "split"}, "a prompt keeps its end, in one piece"),
         ({"ckpt_dir": "CKPT", "max_model_len": 4096}, "the model has 512 positions"),
         ({"ckpt_dir": "CKPT", "show_dataset_sample": 3}, "there are no rows to answer"),
     ],

@@ -107,5 +107,5 @@ def test_sparse_ways_keep_a_share_of_the_factors(
 def test_what_peft_refuses_is_a_plan_error(make_model: Make, lora: Callable[..., TunerPlan], tmp_path: Path) -> None:
     plans = [lora("q_proj", lora_rank=rank) for rank in (2, 4)]
     folders = [train(make_model, plan, tmp_path / str(n), n) for n, plan in enumerate(plans)]
-    with pytest.raises(PlanError, match="--combination ties: .*same r"):
+    with pytest.raises(PlanError, match=r"--combination ties: .*same r"):
         combined(make_model, plans[0], folders, [0.5, 0.5], "ties", density=0.5)
