@@ -7,6 +7,7 @@ and ``[B, -B₀]`` (out, 2R) at the same scale: a LoRA of twice the rank, which 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,29 @@ from safetensors.torch import load_file
 from swift.tuners.peft_method import WEIGHTS, adapter_tensors
 from swift.utils.errors import CheckpointError
 
-__all__ = ["difference", "hold_start", "start_of", "take_up"]
+__all__ = ["difference", "half_weights", "hold_start", "move_again", "start_of", "take_up"]
 
 _START = "factors_at_the_start"
+
+
+def half_weights(model: Any, targets: Iterable[str]) -> dict[str, torch.Tensor]:
+    """Copies, on the CPU, of those weights to be moved that are in half precision (see `move_again`)."""
+    weights = {name: model.get_submodule(name).weight for name in targets}
+    half = (torch.float16, torch.bfloat16)
+    return {name: w.detach().to("cpu", copy=True) for name, w in weights.items() if w.dtype in half and not w.is_meta}
+
+
+def move_again(model: PeftModel, originals: Mapping[str, torch.Tensor]) -> None:
+    """Subtract the factors as they are from the weights as they were.
+
+    Beside half precision peft rounds the factors after it has subtracted their product: the model would start elsewhere than
+    its base, and what was moved could not be told from the file.
+    """
+    for name, original in originals.items():
+        layer: Any = model.get_base_model().get_submodule(name)
+        if "default" in layer.lora_A:  # embeddings are not moved
+            layer.get_base_layer().weight.data.copy_(original)
+            _move(layer, layer.lora_A["default"].weight.data, layer.lora_B["default"].weight.data)
 
 
 def hold_start(model: PeftModel) -> None:
@@ -79,12 +100,17 @@ def take_up(model: PeftModel, folder: Path) -> None:
     for name, layer in model.named_modules():
         before_a, before_b = start.get(f"{name}.lora_A.weight"), start.get(f"{name}.lora_B.weight")
         if isinstance(layer, LoraLayer) and before_a is not None and before_b is not None:
-            weight: Any = layer.get_base_layer().weight
-            moved = layer.scaling["default"] * before_b.to(weight.device) @ before_a.to(weight.device)
-            if getattr(layer, "fan_in_fan_out", False):
-                moved = moved.T
-            weight.data = (weight.data.to(torch.float32) - moved).to(weight.dtype)
+            _move(layer, before_a, before_b)
     setattr(model, _START, start)
+
+
+def _move(layer: Any, a: torch.Tensor, b: torch.Tensor) -> None:
+    """Take ``scale · B A`` out of a layer's weight, as peft does it."""
+    weight = layer.get_base_layer().weight
+    moved = layer.scaling["default"] * b.to(weight.device) @ a.to(weight.device)
+    if getattr(layer, "fan_in_fan_out", False):
+        moved = moved.T
+    weight.data = (weight.data.to(torch.float32) - moved).to(weight.dtype)
 
 
 def _is_a(name: str) -> bool:

@@ -13,9 +13,9 @@ from peft import EvaConfig, LoraConfig, PeftModel
 from swift.tuners.base import TunerSettings
 from swift.tuners.lora.combine import add_up
 from swift.tuners.lora.config import LoraSettings
-from swift.tuners.lora.moved import difference, hold_start, start_of, take_up
+from swift.tuners.lora.moved import difference, half_weights, hold_start, move_again, start_of, take_up
 from swift.tuners.peft_method import PeftMethod, adapter_tensors
-from swift.tuners.targets import find_parameters
+from swift.tuners.targets import find_parameters, find_targets
 from swift.utils.errors import PlanError
 from swift.utils.lazy import require
 
@@ -68,9 +68,13 @@ class LoraTuner(PeftMethod):
 
     def attach(self, model: Any) -> PeftModel:
         """Freeze the model and add the factors. The weights change only where PiSSA, OLoRA or LoftQ start from them."""
+        asked = self.settings
+        targets = find_targets(model, asked.target_modules, asked.target_regex, asked.layers)
+        originals = half_weights(model, targets) if self._own.moves_weights else {}
         with _fixed_seed(active=self._own.changes_base):
             attached = self.attach_as(self.config(model, self.places(model)), model, autocast=self._own.dtype is None)
         if self._own.moves_weights:
+            move_again(attached, originals)
             hold_start(attached)
         self._cast(attached)
         return attached

@@ -18,7 +18,7 @@ import swift.tuners
 from swift.kernels.head import SelectedLoss
 
 SAVED = ("EMBEDDING", "LN", "lm_head")
-METHODS = ("lora", "dora", "adalora", "ia3", "vera", "lokr", "oft")
+METHODS = ("lora", "dora", "pissa", "olora", "adalora", "ia3", "vera", "lokr", "oft")
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -84,3 +84,30 @@ def test_linear_layers_and_the_head_trained_in_full(make_model: Callable[..., An
     trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
     assert all(p.dtype == torch.float32 and p.grad is not None for p in trained.values())
     assert sum("gate_proj" in name for name in trained) == 2
+
+
+def test_weights_that_pissa_moved_start_nearer_to_the_base(make_model: Callable[..., Any]) -> None:
+    base = make_model(dtype=torch.bfloat16)
+    before = {name: p.detach().float() for name, p in base.named_parameters()}
+    model = swift.tuners.attach(CASES["pissa"].plan("EMBEDDING", "q_proj"), base)
+    for number in range(2):
+        name = f"model.layers.{number}.self_attn.q_proj"
+        layer = model.get_base_model().get_submodule(name)
+        whole = layer.get_base_layer().weight.float() + layer.get_delta_weight("default").float()
+        error = (whole - before[f"{name}.weight"]).abs()
+        left = layer.get_base_layer().weight.float().abs()
+        assert (error <= left * 2**-8 + 1e-6).all()  # one rounding, of what is left
+    assert torch.equal(model.get_base_model().model.embed_tokens.weight.float(), before["model.embed_tokens.weight"])
+
+
+def test_the_dtype_of_the_factors_stays_when_training_goes_on(
+    make_model: Callable[..., Any], lora: Callable[..., Any], tmp_path: Path
+) -> None:
+    plan = lora("q_proj", saved=("norm",), lora_dtype="bf16")
+    model = swift.tuners.attach(plan, make_model())
+    again = swift.tuners.load(plan, make_model(), saved(plan, move(model), tmp_path / "a"), trainable=True)
+    for one in (model, again):
+        dtypes = {name: p.dtype for name, p in one.named_parameters() if p.requires_grad}
+        assert {dtype for name, dtype in dtypes.items() if "lora_" in name} == {torch.bfloat16}
+        assert {dtype for name, dtype in dtypes.items() if "norm" in name} == {torch.float32}
+    assert torch.equal(logits(again), logits(model))
