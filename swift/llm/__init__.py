@@ -19,10 +19,12 @@ PUBLIC = {
     "AppUiArguments": "swift.llm.arguments.commands:AppUiArguments",
     "DeployArguments": "swift.llm.arguments.commands:DeployArguments",
     "WebUiArguments": "swift.llm.arguments.commands:WebUiArguments",
+    "PreprocessArguments": "swift.llm.arguments.commands:PreprocessArguments",
     "sft_main": "swift.llm.sft:sft_main",
     "pt_main": "swift.llm.pt:pt_main",
     "infer_main": "swift.llm.infer:infer_main",
     "merge_lora_main": "swift.llm.merge_lora:merge_lora_main",
+    "preprocess_main": "swift.llm.preprocess:preprocess_main",
     "MODEL_MAPPING": "swift.llm.catalog.registries:MODEL_MAPPING",
     "TEMPLATE_MAPPING": "swift.llm.catalog.registries:TEMPLATE_MAPPING",
     "DATASET_MAPPING": "swift.llm.catalog.registries:DATASET_MAPPING",
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
     from swift.llm.catalog.registries import register_template as register_template
     from swift.llm.infer import infer_main as infer_main
     from swift.llm.merge_lora import merge_lora_main as merge_lora_main
+    from swift.llm.preprocess import preprocess_main as preprocess_main
     from swift.llm.pt import pt_main as pt_main
     from swift.llm.sft import sft_main as sft_main
 
