@@ -185,6 +185,16 @@ def test_every_row_is_accounted_for_once_over_stop_and_resume(opened: Any, tmp_p
     assert again.report() == whole.report()
 
 
+def test_a_few_bad_rows_at_the_end_of_a_pass_stop_nothing_and_a_bad_block_does(opened: Any, tmp_path: Path) -> None:
+    good = [f"row-{i}" for i in range(256)]
+    few = opened(written(tmp_path, "few.jsonl", [*good, "x", "x"]), batch_size=64, stream_buffer=512).train
+    assert len({text for batch in taken(few, 8) for text in batch}) == 256
+    assert "read 258, kept 256, lost 2" in few.report()
+    many = opened(written(tmp_path, "many.jsonl", [*good, *["x"] * 600]), batch_size=64, stream_buffer=512).train
+    with pytest.raises(DataError, match=r"rows lost|over --max_length"):
+        taken(many, 8)
+
+
 def test_what_cannot_be_used_at_all_is_said_before_training(opened: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"all 8 rows lost|over --max_length"):
         opened(written(tmp_path, "rows.jsonl", ["x"] * 8))

@@ -101,7 +101,7 @@ class StreamedRows:
         self._used = 0  # units of the block that were given, or are to be passed over in the coming one
         self._coming = self._read(StreamPlace(0, 0, mixture.origins))
         first = self._coming[1].result()[0]
-        self._judge(first, explain=True)
+        self._judge(first, first.read, explain=True)
         self.first = HeldSamples(first.units)
 
     def __len__(self) -> int:
@@ -179,7 +179,8 @@ class StreamedRows:
         start, future = self._coming
         block, behind = future.result()
         if start.block:  # the first was judged when the stream was opened
-            self._judge(block)
+            # a few rows at the end of a pass prove nothing: they count among all that were read
+            self._judge(block, block.read if block.read >= FIRST_BLOCK else start.read + block.read)
         after = StreamPlace(
             start.block + 1, 0, behind,
             read=start.read + block.read, lost=start.lost + block.lost, samples=start.samples + block.samples,
@@ -197,12 +198,12 @@ class StreamedRows:
             file.write(text)
         return len(text)
 
-    def _judge(self, block: Block, *, explain: bool = False) -> None:
+    def _judge(self, block: Block, among: int, *, explain: bool = False) -> None:
         """Stop where a block lost too many rows: what goes wrong in a stream should not train until morning."""
         parsers = self._encode.parsers
         if block.read:
             judge(
-                ", ".join(source.label for source in self._mixture.sources), block.read, block.ledger,
+                ", ".join(source.label for source in self._mixture.sources), among, block.ledger,
                 strict=self.plan.strict, check_strategy=self.plan.check_strategy,
                 max_lost_ratio=self.plan.max_lost_ratio, max_length=self.plan.max_length,
                 advise=parsers[0].advice if explain and len(parsers) == 1 else None,
