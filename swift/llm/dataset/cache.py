@@ -15,7 +15,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +29,7 @@ from swift.llm.dataset.ledger import LedgerLine
 from swift.utils import environ
 from swift.utils.errors import DataError
 from swift.utils.files import disk_error, write_json_atomic
+from swift.utils.locks import locked
 from swift.utils.log import logger
 
 __all__ = [
@@ -463,28 +464,9 @@ def _check(told: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
-@contextmanager
-def lock(folder: Path, key: str) -> Iterator[None]:
-    """Hold the lock of ``key``; the system frees it if the process dies. Where there is no fcntl (Windows) none is held."""
-    try:
-        import fcntl
-    except ImportError:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield
-        return
-    path = folder / f".{key}.lock"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = open(path, "w")  # noqa: SIM115 - closed below, and with it the lock
-    except OSError as error:
-        raise disk_error(error, folder) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logger.info("another process tokenises the same data: waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+def lock(folder: Path, key: str) -> AbstractContextManager[None]:
+    """Hold the lock of ``key`` in the cache. Raises DiskError where the folder cannot be written."""
+    return locked(folder / f".{key}.lock", "another process tokenises the same data: waiting for it")
 
 
 def _sha256(path: Path) -> str:

@@ -18,6 +18,7 @@ from swift.llm.core import Conversation, Dropped, Encoded, Place
 from swift.llm.dataset import PackedDataset, prepare, read_conversations
 from swift.llm.dataset.cache import Worker
 from swift.llm.dataset.preparation import build_parts, split_blocks
+from swift.llm.tokenizer.bulk import InexactError
 from swift.utils.errors import DataError, DiskError
 
 from .rows import ByteEncoder, plan_of, qa, text_of, write_json, write_jsonl
@@ -489,3 +490,26 @@ def test_a_reason_that_many_rows_share_is_explained_where_the_run_goes_on(
     path = write_jsonl(tmp_path / "y.jsonl", [*qa(4), *foreign, *foreign])
     with pytest.raises(DataError, match=r"8 of 12 rows: no known columns.*oasst"):
         prepare(plan_of(path, cache=tmp_path), ByteEncoder(), progress=False)
+
+
+def test_ids_that_prove_inexact_are_discarded_and_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Doubted(ByteEncoder):
+        """Finds out behind its first chunk that the faster implementation cannot be trusted."""
+
+        def encode_batch(self, conversations: Any) -> list[Encoded | Dropped]:
+            if self.rows_encoded and os.environ.get("SWIFT_FAST_TOKENIZER") != "false":
+                raise InexactError("fastokens gives other ids than tokenizers.")
+            return super().encode_batch(conversations)
+
+    monkeypatch.setenv("SWIFT_FAST_TOKENIZER", "true")
+    path = write_jsonl(tmp_path / "rows.jsonl", qa(3000))
+    plan = plan_of(path, cache=tmp_path / "one")
+    doubted = prepare(plan, Doubted(), progress=False)
+    assert "made anew without it" in caplog.text
+    plain = prepare(plan_of(path, cache=tmp_path / "other"), ByteEncoder(), progress=False)
+    assert [text_of(doubted.train[i]) for i in range(len(doubted.train))] == [
+        text_of(plain.train[i]) for i in range(len(plain.train))
+    ]
+    assert sum(source.kept for source in doubted.report.sources) == 3000
