@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from swift.llm.plan.plans import DataPlan
 from swift.utils import environ
 from swift.utils.errors import DataError
 
-__all__ = ["CHUNK_ROWS", "check_first", "encode_source", "parsed_text", "split_blocks"]
+__all__ = ["CHUNK_ROWS", "check_first", "encode_source", "explain_lost", "parsed_text", "split_blocks"]
 
 CHUNK_ROWS = 1024
 
@@ -223,16 +223,22 @@ def check_first(
     lost = [line for line in ledger if line.action == "lost"]
     if kept or not lost or any(line.tokens for line in lost):
         return
-    counts = Counter(line.reason for line in lost)
-    reason, count = counts.most_common(1)[0]
-    rows = "its only row is" if len(chunk.rows) == 1 else f"the first {len(lost):,} rows are all"
-    if len(counts) > 1:
+    explain_lost(
+        source, parser, [(line.reason, Place(str(source.files[int(line.source)]), line.line), chunk.rows[line.row - chunk.first])
+                         for line in lost],
+    )  # fmt: skip
+
+
+def explain_lost(source: Source, parser: RowParser, lost: Sequence[tuple[str, Place, Any]]) -> NoReturn:
+    """Raise DataError with the most frequent reason, its first row, and what to do; ``lost`` holds reason, place and values."""
+    reason, count = Counter(why for why, _, _ in lost).most_common(1)[0]
+    rows = "its only row is" if len(lost) == 1 else f"the first {len(lost):,} rows are all"
+    if count < len(lost):
         rows = f"{count:,} of the first {len(lost):,} rows, and the others for other reasons, are"
-    first = next(line for line in lost if line.reason == reason)
-    advice = parser.advice(reason, chunk.rows[first.row - chunk.first])
+    place, values = next((place, values) for why, place, values in lost if why == reason)
+    advice = parser.advice(reason, values)
     raise DataError(
-        f"{source.label}: {reason}; {rows} lost this way, from {source.files[int(first.source)]}:{first.line} on."
-        + (f"\n{advice}" if advice else "")
+        f"{source.label}: {reason}; {rows} lost this way, from {place} on." + (f"\n{advice}" if advice else "")
     )
 
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from swift.llm.core import BatchEncoder, Conversation, Dropped, Encoded, Place
 from swift.llm.dataset.columns import RowParser
-from swift.llm.dataset.encoding import parsed_text, split_blocks
+from swift.llm.dataset.encoding import explain_lost, parsed_text, split_blocks
 from swift.llm.dataset.ledger import LedgerLine
 from swift.llm.dataset.mix import permutation
 from swift.llm.dataset.packing import pack
 from swift.llm.dataset.source import Source
 from swift.llm.dataset.stream.mixture import Row
 from swift.llm.plan.plans import DataPlan
-from swift.utils.errors import DataError
 
 __all__ = ["Block", "BlockEncoder", "Unit"]
 
@@ -108,12 +106,10 @@ class BlockEncoder:
                 or not lost
             ):
                 continue
-            reason, count = Counter(line.reason for _, line in lost).most_common(1)[0]
-            row, first = next(pair for pair in lost if pair[1].reason == reason)
-            advice = self.parsers[number].advice(reason, row.values)
-            raise DataError(
-                f"{source.label}: {reason}; {count:,} of the first {len(lost):,} rows are lost this way, and none is left, "
-                f"from {first.source}:{first.line} on." + (f"\n{advice}" if advice else "")
+            explain_lost(
+                source,
+                self.parsers[number],
+                [(line.reason, Place(line.source, line.line), row.values) for row, line in lost],
             )
 
     def _arranged(self, samples: list[Encoded], number: int) -> list[Unit]:
