@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -284,12 +285,14 @@ def _no_bars() -> Iterator[None]:
 
 
 def check_writable(folder: Path) -> None:
-    """Make the run folder, and try it, so that a run that could not save does not start. Raises DiskError."""
-    probe = folder / ".write-test"
+    """Make the run folder, and try it, so that a run that could not save does not start. Raises DiskError.
+
+    Each rank tries with a file of its own: with one name for all, a rank removes what another is about to remove.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".write-test-"):
+            pass
     except OSError as error:
         raise disk_error(error, folder) from error
 

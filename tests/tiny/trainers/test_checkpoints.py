@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -188,6 +189,16 @@ def test_no_permission_stops_the_run_before_it_starts(tiny: ModuleType, tmp_path
         ckpt.check_writable(closed / "run")
 
     assert in_child(act).startswith(f"DiskError: cannot write {closed / 'run'}: Permission denied. No permission")
+
+
+def test_ranks_may_try_the_run_folder_at_the_same_time(tmp_path: Path) -> None:
+    def try_often(_: int) -> None:
+        for _ in range(200):
+            ckpt.check_writable(tmp_path / "run")
+
+    with ThreadPoolExecutor(4) as ranks:
+        list(ranks.map(try_often, range(4)))
+    assert names(tmp_path / "run") == set()
 
 
 def test_an_output_folder_that_is_a_file(tiny: ModuleType, tmp_path: Path) -> None:

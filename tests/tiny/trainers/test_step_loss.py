@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -178,14 +179,25 @@ def test_ranks_learn_what_one_process_learns(tiny: ModuleType, tmp_path: Path) -
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(port),
         }
-        return subprocess.Popen(
-            [sys.executable, "-c", program, tiny.__file__, str(tmp_path / "two"), json.dumps({**changes, "ddp_backend": "gloo"})],
-            env={**os.environ, "PYTHONPATH": str(ROOT), **ranks}, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        with (tmp_path / f"rank-{rank}.txt").open("w") as said:
+            return subprocess.Popen(
+                [sys.executable, "-c", program, tiny.__file__, str(tmp_path / "two"), json.dumps({**changes, "ddp_backend": "gloo"})],
+                env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **ranks}, stdout=said, stderr=said,
+            )  # fmt: skip
 
     processes = [start(rank) for rank in range(2)]
-    errors = [process.communicate(timeout=240)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], errors
+    try:
+        deadline = time.monotonic() + 300
+        while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
+            if any(process.poll() for process in processes):
+                break  # a rank that failed leaves the other waiting for it
+            time.sleep(0.1)
+        returned = [process.poll() for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert returned == [0, 0], [(tmp_path / f"rank-{rank}.txt").read_text() for rank in range(2)]
     two = [json.loads(line) for line in (tmp_path / "two" / "logging.jsonl").read_text().splitlines()]
     one = train(
         tiny, tmp_path / "one", tiny.Samples(41), batch_size=4, gradient_accumulation_steps=2, num_train_epochs=1
