@@ -129,8 +129,10 @@ class Dropped:
 class Sampling:
     """How the next token is chosen and when to stop. ``temperature`` 0 (or ``do_sample`` false) is greedy.
 
-    ``max_new_tokens`` None means up to the context length. ``top_k`` 0 and ``top_p`` 1.0 switch those filters off.
-    ``seed`` makes this one request repeatable whatever runs beside it.
+    ``max_new_tokens`` None means up to the context length. ``top_k`` 0, ``top_p`` 1.0 and ``min_p`` 0.0 switch those filters
+    off. ``presence_penalty`` and ``frequency_penalty`` are OpenAI's: taken from the scores of tokens of the answer, once and
+    for each time they occurred. ``logit_bias`` adds to the scores of token ids. ``seed`` makes this one request repeatable
+    whatever runs beside it.
     """
 
     max_new_tokens: int | None = None
@@ -142,6 +144,18 @@ class Sampling:
     num_beams: int = 1
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    min_p: float = 0.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What an answer may look like. ``text``: a JSON schema, a regular expression or a Lark grammar; empty for ``json_object``."""
+
+    kind: Literal["json_object", "json_schema", "regex", "lark"]
+    text: str = ""
 
 
 class Tokenizer(Protocol):

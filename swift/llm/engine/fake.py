@@ -19,7 +19,7 @@ class FakeEngine:
     """
 
     def __init__(self, script: Script, *, context: int | None = 4096, chunk: int = 1) -> None:
-        self.limits = Limits(context=context, logprobs=False)
+        self.limits = Limits(context=context)
         self.requests: list[GenerateRequest] = []
         self.aborted: list[str] = []
         self._script = script

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from swift.llm.core import Sampling
+from swift.llm.core import Grammar, Sampling
 from swift.utils.errors import EngineError
 
 Finish: TypeAlias = Literal["stop", "length", "abort"]
@@ -16,14 +16,17 @@ Finish: TypeAlias = Literal["stop", "length", "abort"]
 class Limits:
     """What an engine can do. ``context``: tokens of prompt and answer together, None where it has no bound.
 
-    ``logprobs``, ``adapters``, ``media``, ``beams``: whether such requests are honoured; others are refused.
+    ``logprobs``: the most alternatives a token that a request may ask for, None where it gives no log-probabilities.
+    ``adapters``, ``media``, ``beams``, ``grammars``, ``embeddings``: whether such requests are honoured; others are refused.
     """
 
     context: int | None = None
-    logprobs: bool = False
+    logprobs: int | None = None
     adapters: bool = False
     media: bool = False
     beams: bool = False
+    grammars: bool = False
+    embeddings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,9 @@ class GenerateRequest:
     """One prompt as token ids. ``id`` is unique among the requests in flight.
 
     ``stop_ids`` end the answer; the one that did is the answer's last id. ``sampling.stop`` (text) is not the engine's
-    business: whoever knows the text aborts the request. ``adapter`` names one of several loaded adapters.
+    business: whoever knows the text aborts the request. ``adapter`` names one of several loaded adapters, None is the
+    model as it was opened. ``logprobs``: give the log-probability of each new token and of that many likeliest ones beside
+    it; ``prompt_logprobs`` the same for each token of the prompt but the first. ``grammar`` bounds what may be written.
     """
 
     id: str
@@ -39,6 +44,21 @@ class GenerateRequest:
     sampling: Sampling
     stop_ids: tuple[int, ...] = ()
     adapter: str | None = None
+    logprobs: int | None = None
+    prompt_logprobs: int | None = None
+    grammar: Grammar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """Natural log-probability of ``token`` under the model's own distribution (before temperature, penalties and filters).
+
+    ``top``: the likeliest tokens with theirs, likeliest first; it holds ``token`` only if it is one of them.
+    """
+
+    token: int
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +66,30 @@ class Step:
     """New tokens of one request. ``finish`` is set on the last step only, which may hold no token.
 
     ``stop``: a stop id came (it is in ``token_ids``). ``length``: the token limit or the context is used up.
+    ``logprobs``: one a token of ``token_ids`` where the request asked for them. ``prompt_logprobs`` (T - 1) and ``num_reused``
+    (tokens of the prompt that were found in the cache) are said with the first step only.
     """
 
     token_ids: tuple[int, ...]
     finish: Finish | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+    prompt_logprobs: tuple[TokenLogprob, ...] = ()
+    num_reused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """An engine at one moment. ``cache_used``: share of the key/value cache that running requests hold, 0 to 1.
+
+    ``prompt_tokens``, ``reused_tokens`` and ``answer_tokens`` count since the engine was opened.
+    """
+
+    num_waiting: int = 0
+    num_running: int = 0
+    cache_used: float = 0.0
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    answer_tokens: int = 0
 
 
 class Engine(Protocol):
@@ -65,6 +105,18 @@ class Engine(Protocol):
 
     async def score(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
         """Natural log-probabilities of ``ids[i][1:]``, each given all before it: one list, T - 1 long, a sequence."""
+
+    async def embed(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
+        """One vector a sequence, of length 1. Raises EngineError where ``limits.embeddings`` is false."""
+
+    async def load_adapter(self, name: str, folder: str) -> None:
+        """Make the adapter in ``folder`` available to requests as ``name``. Raises EngineError where it cannot be."""
+
+    async def unload_adapter(self, name: str) -> None:
+        """Forget an adapter once the requests that use it have ended. Raises EngineError for an unknown name."""
+
+    async def stats(self) -> EngineStats:
+        """Where it stands now."""
 
     async def abort(self, request_id: str) -> None:
         """End a request; its iteration ends with a step whose finish is ``abort``. Unknown ids are ignored."""
@@ -89,6 +141,17 @@ def check_request(request: GenerateRequest, limits: Limits) -> int:
         (not 0 < sampling.top_p <= 1, f"top_p is {sampling.top_p}; it must be above 0 and at most 1."),
         (sampling.top_k < 0, f"top_k is {sampling.top_k}; it must be 0 (off) or more."),
         (sampling.repetition_penalty <= 0, f"repetition_penalty is {sampling.repetition_penalty}; it must be above 0."),
+        (not 0 <= sampling.min_p <= 1, f"min_p is {sampling.min_p}; it must be from 0 to 1."),
+        (
+            max(request.logprobs or 0, request.prompt_logprobs or 0) > (limits.logprobs or 0),
+            f"log-probabilities of {max(request.logprobs or 0, request.prompt_logprobs or 0)} tokens; this engine gives at most"
+            f" {limits.logprobs or 0}.",
+        ),
+        (
+            limits.logprobs is None and (request.logprobs, request.prompt_logprobs) != (None, None),
+            "log-probabilities: this engine gives none.",
+        ),
+        (request.grammar is not None and not limits.grammars, "a grammar for the answer: this engine takes none."),
     ):
         if wrong:
             raise EngineError(message)

@@ -53,7 +53,7 @@ class PtEngine:
         if max_batch < 1 or max_step_tokens < 1:
             raise EngineError(f"max_batch {max_batch} and max_step_tokens {max_step_tokens} must be at least 1.")
         own = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-        self.limits = Limits(context=context or own, logprobs=True, beams=True)
+        self.limits = Limits(context=context or own, logprobs=20, beams=True)
         self._worker = _Worker(model, self.limits, max_batch, max_step_tokens, max_cached_tokens)
 
     @property
