@@ -1,0 +1,281 @@
+"""The chat page: a Gradio page that talks to a server over HTTP. ``open_page`` builds it, ``launch`` shows it.
+
+The history is in the browser; this program holds nothing between two events. Texts follow the browser's language.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import gradio as gr
+
+from swift.ui import chat_state as state
+from swift.ui.chat_client import ChatClient, Growing, Settings
+from swift.utils.errors import SwiftError
+
+__all__ = ["Page", "open_page", "texts"]
+
+_SECRET = (
+    "swift-chat"  # not a secret at all: with one made anew at each start, a browser could not read its own chats again
+)
+_SHORTEST = 0.05  # seconds between two redraws of a growing answer: each sends the whole chat
+_CSS = """
+.gradio-container {max-width: 1100px !important; width: 100% !important; margin: 0 auto !important}
+.gradio-container > main, .gradio-container .column {width: 100%}
+#counts {min-height: 1.5em; opacity: .7; font-size: .85em}
+#chat {min-height: 260px}
+footer {display: none !important}
+"""
+
+
+@cache
+def texts() -> dict[str, dict[str, str]]:
+    """All texts of the page, by language."""
+    folder = files("swift.ui").joinpath("texts")
+    return {code: json.loads(folder.joinpath(f"{code}.json").read_text("utf-8")) for code in ("en", "zh")}
+
+
+def _language(request: gr.Request) -> dict[str, str]:
+    """The texts for what is written here and not by the browser, which only knows those of widgets."""
+    wanted = (request.headers.get("accept-language") or "en").lower()
+    return texts()["zh" if wanted.startswith("zh") else "en"]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The page and what it has to be launched with."""
+
+    blocks: gr.Blocks
+    client: ChatClient
+    i18n: gr.I18n
+
+    def launch(self, host: str, port: int, *, share: bool = False, block: bool = True) -> tuple[str, str | None]:
+        """Serve the page; returns its own address and the public one. Raises OSError where the port is taken."""
+        _, local, public = self.blocks.launch(
+            server_name=host, server_port=port, share=share, prevent_thread_lock=not block, quiet=True, show_error=True,
+            i18n=self.i18n, theme=gr.themes.Default(), css=_CSS, ssr_mode=False, footer_links=[], enable_monitoring=False,
+        )  # fmt: skip
+        return local, public
+
+
+@dataclass(frozen=True, slots=True)
+class _Controls:
+    """The widgets that say how to answer, in the order in which `_settings` takes their values."""
+
+    own: gr.Checkbox
+    sliders: tuple[gr.Slider, ...]
+    seed: gr.Number
+    stop: gr.Textbox
+    thinking: gr.Radio
+
+    @property
+    def all(self) -> list[Any]:
+        return [self.own, *self.sliders, self.seed, self.stop, self.thinking]
+
+
+_SLIDERS = (
+    ("temperature", 0.0, 2.0, 0.05, 0.7),
+    ("top_p", 0.05, 1.0, 0.05, 0.9),
+    ("top_k", 0, 200, 1, 0),
+    ("min_p", 0.0, 1.0, 0.01, 0.0),
+    ("repetition_penalty", 0.8, 2.0, 0.05, 1.0),
+    ("presence_penalty", -2.0, 2.0, 0.1, 0.0),
+    ("frequency_penalty", -2.0, 2.0, 0.1, 0.0),
+    ("max_tokens", 1, 8192, 1, 1024),
+)
+
+
+def _settings(own: bool, *values: Any) -> Settings:
+    sliders, (seed, stop, thinking) = values[: len(_SLIDERS)], values[len(_SLIDERS) :]
+    given = {} if own else dict(zip((name for name, *_ in _SLIDERS), sliders, strict=True))
+    return Settings(
+        **given,
+        seed=None if seed is None else int(seed),
+        stop=tuple(line for line in (stop or "").splitlines() if line),
+        thinking={"on": True, "off": False}.get(thinking),
+    )
+
+
+def _controls(say: Any) -> _Controls:
+    with gr.Accordion(say("sampling"), open=False):
+        own = gr.Checkbox(value=True, label=say("own"), info=say("own_hint"), elem_id="own")
+        sliders = tuple(
+            gr.Slider(low, high, step=step, value=value, label=say(name), elem_id=name, interactive=True)
+            for name, low, high, step, value in _SLIDERS
+        )
+        seed = gr.Number(value=None, precision=0, label=say("seed"), info=say("seed_hint"), elem_id="seed")
+        stop = gr.Textbox(lines=2, label=say("stop"), elem_id="stop-texts")
+    choices = [(say("thinking_model"), "model"), (say("thinking_on"), "on"), (say("thinking_off"), "off")]
+    return _Controls(own, sliders, seed, stop, gr.Radio(choices, value="model", label=say("thinking")))
+
+
+def open_page(client: ChatClient, *, title: str, is_base: bool = False) -> Page:
+    """The page for the server of ``client``. ``is_base``: a model without a chat format begins with the text to go on with."""
+    i18n = gr.I18n(**texts())
+    with gr.Blocks(title=title, analytics_enabled=False, fill_height=True) as blocks:
+        kept = gr.BrowserState(state.empty(), storage_key="swift-chat", secret=_SECRET)
+        with gr.Sidebar(label=i18n("settings"), open=False, elem_id="settings"):
+            model = gr.Dropdown([], label=i18n("model"), interactive=True, elem_id="model")
+            new = gr.Button(i18n("new"), variant="primary", elem_id="new")
+            system = gr.Textbox(
+                lines=3, label=i18n("system"), info=i18n("system_hint"), elem_id="system", interactive=True
+            )
+            controls = _controls(i18n)
+            chats = gr.Radio([], label=i18n("chats"), elem_id="chats", interactive=True)
+            delete = gr.Button(i18n("delete"), variant="stop", size="sm", elem_id="delete")
+        gr.Markdown(f"### {title}")
+        with gr.Tabs(selected="complete" if is_base else "chat"):
+            with gr.Tab(i18n("chat"), id="chat"):
+                parts = _ChatTab(client, i18n, kept, model, system, chats, controls)
+            with gr.Tab(i18n("complete"), id="complete"):
+                _completion_tab(client, i18n, model, controls)
+
+        async def models() -> Any:
+            try:
+                names = await client.models()
+            except SwiftError as error:
+                gr.Warning(str(error))
+                return gr.update()
+            return gr.update(choices=names, value=names[0] if names else None)
+
+        blocks.load(models, None, model, show_progress="hidden")
+        blocks.load(parts.open_current, kept, parts.all, show_progress="hidden")
+        new.click(state.start, kept, kept).then(parts.open_current, kept, parts.all)
+        delete.click(state.remove, kept, kept).then(parts.open_current, kept, parts.all)
+        chats.input(state.open_chat, [kept, chats], kept).then(parts.open_current, kept, parts.all)
+    return Page(blocks, client, i18n)
+
+
+class _ChatTab:
+    """The chat itself: its widgets, and what happens when somebody sends, stops, edits or asks again."""
+
+    def __init__(
+        self, client: ChatClient, say: Any, kept: Any, model: Any, system: Any, chats: Any, controls: _Controls
+    ) -> None:
+        self._client = client
+        self.chat = gr.Chatbot(
+            show_label=False, editable="user", buttons=["copy"], placeholder=say("empty"), elem_id="chat", scale=1,
+            height="62vh", reasoning_tags=None, feedback_options=None,
+        )  # fmt: skip
+        self.counts = gr.Markdown("", elem_id="counts")
+        self.message = gr.Textbox(
+            placeholder=say("write"), show_label=False, lines=1, max_lines=8, submit_btn=True, autofocus=True,
+            elem_id="message",
+        )  # fmt: skip
+        self.all = [self.chat, system, chats, self.counts]
+        shown = [self.chat, self.counts, self.message]
+        asked = [self.chat, model, system, *controls.all]
+        running = []
+        for begin in (
+            self.message.submit(self._add, [self.message, self.chat], shown, show_progress="hidden"),
+            self.chat.retry(self._ask_again, self.chat, shown, show_progress="hidden"),
+            self.chat.edit(self._edit, self.chat, shown, show_progress="hidden"),
+        ):
+            saved = begin.then(self._keep, [kept, self.chat, system], [kept, chats], show_progress="hidden")
+            answering = saved.then(self._answer, asked, [self.chat, self.counts], show_progress="hidden")
+            answering.then(self._rest, None, self.message).then(self._keep, [kept, self.chat, system], [kept, chats])
+            running.append(answering)
+        # what a cancelled event was followed by does not happen: keep what there is, and give the box back
+        stopped = self.message.stop(self._rest, None, self.message, cancels=running)
+        stopped.then(self._keep, [kept, self.chat, system], [kept, chats])
+        undone = self.chat.undo(self._undo, self.chat, [self.chat, self.message])
+        undone.then(self._keep, [kept, self.chat, system], [kept, chats])
+        self.chat.clear(self._keep, [kept, self.chat, system], [kept, chats])
+
+    @staticmethod
+    def open_current(kept: dict[str, Any]) -> tuple[Any, ...]:
+        """Chat, system prompt, list of chats and counts as the browser kept them."""
+        shown, system = state.current(kept)
+        return shown, system, gr.update(choices=state.labels(kept), value=kept["current"]), ""
+
+    @staticmethod
+    def _keep(kept: dict[str, Any], shown: list[Any], system: str) -> tuple[Any, Any]:
+        now = state.keep(kept, shown or [], system)
+        return now, gr.update(choices=state.labels(now), value=now["current"])
+
+    @staticmethod
+    def _busy(text: str = "") -> Any:
+        return gr.update(value=text, submit_btn=False, stop_btn=True)
+
+    @staticmethod
+    def _rest() -> Any:
+        return gr.update(submit_btn=True, stop_btn=False)
+
+    def _add(self, text: str, shown: list[Any]) -> tuple[Any, ...]:
+        if not text.strip():
+            return shown, "", gr.update(value="")
+        return [*shown, {"role": "user", "content": text}], "", self._busy()
+
+    def _ask_again(self, shown: list[Any], data: gr.RetryData) -> tuple[Any, ...]:
+        return shown[: _place(data.index) + 1], "", self._busy()
+
+    def _edit(self, shown: list[Any], data: gr.EditData) -> tuple[Any, ...]:
+        place = _place(data.index)
+        return [*shown[:place], {"role": "user", "content": state.text_of(data.value)}], "", self._busy()
+
+    def _undo(self, shown: list[Any], data: gr.UndoData) -> tuple[Any, ...]:
+        place = _place(data.index)
+        return shown[:place], state.text_of(shown[place]["content"])
+
+    async def _answer(
+        self, request: gr.Request, shown: list[Any], model: str, system: str, *values: Any
+    ) -> AsyncIterator[tuple[list[Any], str]]:
+        """The chat with the answer to its last message, as it grows."""
+        say = _language(request)
+        if not shown or shown[-1]["role"] != "user":
+            yield shown, ""
+            return
+        answer: Growing | None = None
+        last = 0.0
+        try:
+            turns = state.turns_of(shown, system)
+            async with aclosing(self._client.chat(model, turns, _settings(*values))) as steps:  # type: ignore[type-var]
+                async for answer in steps:
+                    if answer.took_s - last >= _SHORTEST:
+                        last = answer.took_s
+                        yield state.show(shown, answer, say["thought"], say["call"]), answer.counts()
+        except SwiftError as error:
+            gr.Warning(str(error))
+            yield (shown if answer is None else state.show(shown, answer, say["thought"], say["call"])), f"⚠️ {error}"
+            return
+        if answer is not None:
+            yield state.show(shown, answer, say["thought"], say["call"]), answer.counts()
+
+
+def _completion_tab(client: ChatClient, say: Any, model: Any, controls: _Controls) -> None:
+    text = gr.Textbox(lines=12, max_lines=24, label=say("text"), info=say("text_hint"), elem_id="text")
+    counts = gr.Markdown("", elem_id="text-counts")
+    with gr.Row():
+        go_on = gr.Button(say("go_on"), variant="primary", elem_id="go-on")
+        stop = gr.Button(say("stop_now"), variant="stop", elem_id="text-stop")
+
+    async def complete(written: str, chosen: str, *values: Any) -> AsyncIterator[tuple[str, str]]:
+        if not written:
+            yield written, ""
+            return
+        last, answer = 0.0, None
+        try:
+            async with aclosing(client.complete(chosen, written, _settings(*values))) as steps:  # type: ignore[type-var]
+                async for answer in steps:
+                    if answer.took_s - last >= _SHORTEST:
+                        last = answer.took_s
+                        yield written + answer.content, answer.counts()
+        except SwiftError as error:
+            gr.Warning(str(error))
+            yield written + (answer.content if answer else ""), f"⚠️ {error}"
+            return
+        if answer is not None:
+            yield written + answer.content, answer.counts()
+
+    running = go_on.click(complete, [text, model, *controls.all], [text, counts], show_progress="hidden")
+    stop.click(None, None, None, cancels=[running])
+
+
+def _place(index: int | tuple[int, int]) -> int:
+    return index if isinstance(index, int) else index[0]
