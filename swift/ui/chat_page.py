@@ -145,7 +145,8 @@ def open_page(client: ChatClient, *, title: str, is_base: bool = False) -> Page:
             return gr.update(choices=names, value=names[0] if names else None)
 
         blocks.load(models, None, model, show_progress="hidden")
-        blocks.load(parts.open_current, kept, parts.all, show_progress="hidden")
+        loaded = blocks.load(parts.open_current, kept, parts.all, show_progress="hidden")
+        loaded.then(lambda: gr.update(interactive=True), None, parts.message, show_progress="hidden")
         new.click(state.start, kept, kept).then(parts.open_current, kept, parts.all)
         delete.click(state.remove, kept, kept).then(parts.open_current, kept, parts.all)
         chats.input(state.open_chat, [kept, chats], kept).then(parts.open_current, kept, parts.all)
@@ -166,7 +167,7 @@ class _ChatTab:
         self.counts = gr.Markdown("", elem_id="counts")
         self.message = gr.Textbox(
             placeholder=say("write"), show_label=False, lines=1, max_lines=8, submit_btn=True, autofocus=True,
-            elem_id="message",
+            elem_id="message", interactive=False,  # until the browser's own chats are shown: they would replace a message
         )  # fmt: skip
         self.all = [self.chat, system, chats, self.counts]
         shown = [self.chat, self.counts, self.message]
@@ -179,7 +180,7 @@ class _ChatTab:
         ):
             saved = begin.then(self._keep, [kept, self.chat, system], [kept, chats], show_progress="hidden")
             answering = saved.then(self._answer, asked, [self.chat, self.counts], show_progress="hidden")
-            answering.then(self._rest, None, self.message).then(self._keep, [kept, self.chat, system], [kept, chats])
+            answering.then(self._keep, [kept, self.chat, system], [kept, chats]).then(self._rest, None, self.message)
             running.append(answering)
         # what a cancelled event was followed by does not happen: keep what there is, and give the box back
         stopped = self.message.stop(self._rest, None, self.message, cancels=running)
