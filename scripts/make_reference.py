@@ -1,4 +1,6 @@
-"""Write docs/arguments.md from the arguments themselves: the help text of an option is written once, beside its default."""
+"""Write docs/arguments.md and docs/methods.md from the arguments and the rows themselves: a text is written once, beside what it
+is about.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,14 @@ from typing import Any
 
 from swift.cli.commands import COMMANDS
 from swift.llm.arguments.fields import GROUPS, Spec, specs
+from swift.llm.catalog.registries import TUNER_MAPPING
+from swift.llm.list import abilities
 from swift.trainers.optimizers.table import ALIASES, OPTIMIZERS
 from swift.utils.lazy import load
 
 TARGET = Path(__file__).resolve().parents[1] / "docs" / "arguments.md"
-DOCUMENTED = ("sft", "pt", "infer", "merge-lora", "list")
+METHODS = TARGET.with_name("methods.md")
+DOCUMENTED = ("sft", "pt", "infer", "merge-lora", "export", "list")
 
 
 def shown(value: Any) -> str:
@@ -70,6 +75,46 @@ def page() -> str:
     return "\n".join(lines()) + "\n"
 
 
+OF_METHODS = """# What each tuning method can do
+
+Made by `scripts/docs` from the rows of `swift/llm/catalog/tuners.py`; `swift list tuners` shows the same, with what each method does.
+Costs and losses side by side are in [tuners.md](tuners.md).
+
+- **merges**: `swift merge-lora` folds the checkpoint into plain weights, and proves that these answer alike. Checkpoints of full
+  tuning and LLaMA Pro are whole models already.
+- **combines**: `swift merge-lora --more_ckpt_dirs` makes one of several. *changes*: by what each adapter changes in the weights
+  (`--combination linear`, `ties`, `dare_linear`, `dare_ties`, `magnitude_prune`), also together with adapters of other methods that
+  merge. *factors*: PEFT's ways besides (`svd`, `ties_svd`, ..., `ties_factors`, ...).
+- **answers unmerged**: `swift infer --ckpt_dir` lays the checkpoint over its base; *one by one*: without batches.
+- **over packed weights**: can be trained over weights in few bits of these kinds. Kinds that are read as plain weights
+  (compressed-tensors, fp8, mxfp4) suit every adapter.
+
+Several adapters are combined tensor by tensor: each is folded alone into the base in fp32, what it changes is written to a folder
+beside the target, and that folder is gone when the sum stands. TIES follows arXiv:2306.01708 and DARE arXiv:2311.03099, on one weight
+at a time; the sum of `--adapter_weights` is what the papers call lambda.
+
+Adapters of the older own layout (`default/adapter_config.json` with `swift_type`; LoRA only) are read wherever a checkpoint is;
+`swift export --to_peft_format true` rewrites them as `<ckpt_dir>-peft`.
+
+`--tuner_backend unsloth` (lora and full) loads and attaches through unsloth where a GPU and the package are. Its interface is tested
+against a stand-in; it has not been run on a GPU yet.
+"""
+
+
+def methods_page() -> str:
+    """What each method can do, as a page."""
+    head = "| sft_type | merges | combines | answers unmerged | over packed weights | method |\n| --- | --- | --- | --- | --- | --- |"
+    rows = [
+        f"| `{one.name}` | {' | '.join(abilities(one))} | [{one.title}]({one.paper}) |"
+        if one.paper
+        else f"| `{one.name}` | {' | '.join(abilities(one))} | {one.title} |"
+        for one in TUNER_MAPPING.values()
+        if one.tuner is not None
+    ]
+    return "\n".join([OF_METHODS, head, *rows]) + "\n"
+
+
 if __name__ == "__main__":
-    TARGET.write_text(page(), encoding="utf-8")
-    print(f"wrote {TARGET}")
+    for target, text in ((TARGET, page()), (METHODS, methods_page())):
+        target.write_text(text, encoding="utf-8")
+        print(f"wrote {target}")

@@ -107,8 +107,11 @@ _ROWS = (
         "quantize, convert, upload",
         "Merge, quantize, convert or upload a model.",
         f"{_ARGUMENTS}.export:ExportArguments",
-        None,
-        ("swift export --ckpt_dir output/.../checkpoint-100 --merge_lora --quant_bits 4",),
+        "swift.llm.export",
+        (
+            "swift export --ckpt_dir output/.../checkpoint-100 --merge_lora",
+            "swift export --ckpt_dir output/.../checkpoint-100 --to_peft_format",
+        ),
     ),
     CommandRow(
         "eval",
@@ -123,16 +126,23 @@ _ROWS = (
         "chat with one model on a page",
         "Open a page to chat with one model.",
         f"{_ARGUMENTS}.app_ui:AppUiArguments",
-        None,
-        ("swift app-ui --model_type demo-chat",),
+        "swift.llm.app_ui",
+        (
+            "swift app-ui --model_type demo-chat",
+            "swift app-ui --ckpt_dir output/demo-chat/v0-20250101-120000/checkpoint-100 --host 0.0.0.0 --port 7861",
+            "swift app-ui --api_base http://127.0.0.1:8000/v1   # a server of swift deploy, or any other",
+        ),
     ),
     CommandRow(
         "deploy",
         "serve a model with the OpenAI interface",
         "Serve a model over HTTP, with the OpenAI interface.",
         f"{_ARGUMENTS}.deploy:DeployArguments",
-        None,
-        ("swift deploy --model_type demo-chat --host 127.0.0.1 --port 8000",),
+        "swift.llm.deploy",
+        (
+            "swift deploy --model_type demo-chat --host 127.0.0.1 --port 8000",
+            "swift deploy --ckpt_dir output/.../checkpoint-100 --api_key_file keys.txt",
+        ),
     ),
     CommandRow(
         "web-ui",
@@ -172,6 +182,35 @@ _ROWS = (
             "swift template check --model demo-chat",
             "swift template check --model ./my-model --template_type qwen3 --conversations rows.jsonl",
             "swift template check --model ./my-model --template_type own --show 'tool call'",
+        ),
+        heading="Finding out",
+    ),
+    CommandRow(
+        "env",
+        "environments for engines that exclude each other",
+        "Make, check, repair and remove environments for engines (vllm, lmdeploy, sglang) whose packages exclude those of swift. "
+        "Exit code 1 where one is not as asked for.",
+        "swift.llm.arguments.environments:EnvArguments",
+        "swift.llm.env",
+        (
+            "swift env list",
+            "swift env add vllm                      # its CPU build where there is no GPU",
+            "swift env add vllm --env_dir /data/envs # or SWIFT_ENV_DIR=/data/envs, for every command",
+            "swift env check vllm --json",
+            "swift env remove vllm",
+        ),
+        heading="Finding out",
+    ),
+    CommandRow(
+        "serve-check",
+        "compare an engine with the training code",
+        "Let the training code, the engine pt and the engine of --infer_backend answer the same prompts, and compare tokens and "
+        "log-probabilities; with an adapter, show that it is applied. Exit code 1 where something differs.",
+        "swift.llm.arguments.environments:ServeCheckArguments",
+        "swift.llm.serve_check",
+        (
+            "swift serve-check --model_type demo-chat --infer_backend vllm",
+            "swift serve-check --ckpt_dir output/.../checkpoint-100 --infer_backend vllm --vllm_enable_lora true --json",
         ),
         heading="Finding out",
     ),

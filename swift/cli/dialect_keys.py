@@ -30,6 +30,10 @@ RENAMED = {
     "loss_watchdog_patience": "loss_watchdog_patience",
     "torch_compile": "torch_compile",
     "torch_compile_backend": "torch_compile_backend",
+    "relora_steps": "relora_steps",
+    "relora_warmup_steps": "relora_warmup_steps",
+    "relora_anneal_steps": "relora_anneal_steps",
+    "relora_prune_ratio": "relora_prune_ratio",
 }
 """Keys that are an argument by another name."""
 
@@ -69,11 +73,7 @@ ABSENT = {
     "peft_layers_to_transform": "a target_regex can name the layers",
     "lora_fan_in_fan_out": "",
     "peft": "",
-    "relora_steps": "",
-    "relora_warmup_steps": "",
-    "relora_anneal_steps": "",
-    "relora_prune_ratio": "",
-    "relora_cpu_offload": "",
+    "relora_cpu_offload": "the factors go into the weights where these are",
     "eval_table_size": "",
     "eval_causal_lm_metrics": "",
     "xformers_attention": "attn_impl has sdpa, flash_attention_2 and varlen",

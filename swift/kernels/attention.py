@@ -9,6 +9,7 @@ Alphabet: ``B`` batch, ``T`` tokens of the row, ``N`` samples, ``H`` heads (``Hk
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -24,6 +25,11 @@ from swift.utils.errors import ModelError
 __all__ = ["IMPLEMENTATION", "attention", "causal_by_sample", "register", "varlen_attention"]
 
 IMPLEMENTATION = "swift_varlen"
+
+_DENSE_LIMIT = 384
+"""Tokens up to which a CPU trains on a sample with all its weights at once. torch's fused CPU kernel (2.13) makes them block by block with
+products of a few rows, twice as slow; beyond, the memory of T² weights counts for more.
+"""
 
 # Arguments of other attention implementations that change the result; ignoring one would be a silent error.
 _UNKNOWN_TERMS = ("s_aux", "position_bias", "sinks", "head_mask", "alibi")
@@ -140,7 +146,9 @@ def varlen_attention(
         # torch 2.13: the CPU kernel takes 1.2 times as long in half precision, which its backward unpacks block by block
         query, key, value = query.float(), key.float(), value.float()
     parts = zip(*(torch.split(x, lengths, dim=2) for x in (query, key, value)), strict=True)
-    outs = [_rows(q, k, v, scaling, dropout, window, softcap).transpose(1, 2) for q, k, v in parts]
+    # autocast would turn what was just widened back to half precision
+    with torch.autocast("cpu", enabled=False) if query.device.type == "cpu" else nullcontext():
+        outs = [_rows(q, k, v, scaling, dropout, window, softcap).transpose(1, 2) for q, k, v in parts]
     return torch.cat(outs, dim=1).to(dtype)  # (1, T, H, Dv)
 
 
@@ -176,7 +184,10 @@ def _rows(
         scaling = scaling if scaling is not None else query.shape[-1] ** -0.5
         value = F.pad(value, [0, query.shape[-1] - width])
     gqa = query.shape[1] != key.shape[1]
-    if windowed:
+    plain = not windowed and not dropout and query.requires_grad and query.device.type == "cpu"
+    if plain and length <= _DENSE_LIMIT and query.dtype == torch.float32:
+        out = _dense(query, key, value, scaling)
+    elif windowed:
         assert window is not None
         out = _windowed(query, key, value, scaling, dropout, window, gqa)
     else:
@@ -184,6 +195,27 @@ def _rows(
             query, key, value, dropout_p=dropout, is_causal=True, scale=scaling, enable_gqa=gqa
         )
     return out[..., :width] if width != query.shape[-1] else out
+
+
+def _dense(
+    query: torch.Tensor,  # (B, H, T, D)
+    key: torch.Tensor,  # (B, Hk, T, D)
+    value: torch.Tensor,  # (B, Hk, T, D)
+    scaling: float | None,
+) -> torch.Tensor:
+    """Causal attention whose (T, T) weights are kept for the backward pass: whole matrix products, nothing made twice."""
+    groups, length = query.shape[1] // key.shape[1], query.shape[2]
+    q, k, v = (x.flatten(0, 1) for x in (query, repeat_kv(key, groups), repeat_kv(value, groups)))  # (B·H, T, D)
+    scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+    with torch.autocast("cpu", enabled=False):
+        scores = torch.baddbmm(_ahead()[:length, :length], q, k.transpose(1, 2), alpha=scale)  # (B·H, T, T)
+        return (torch.softmax(scores, dim=-1) @ v).view(query.shape)
+
+
+@lru_cache(maxsize=1)
+def _ahead() -> torch.Tensor:
+    """-inf where a token would look ahead, 0 elsewhere (T, T)."""
+    return torch.full((_DENSE_LIMIT, _DENSE_LIMIT), -torch.inf).triu_(1)
 
 
 def _windowed(

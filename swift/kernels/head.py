@@ -87,6 +87,7 @@ class SelectedLoss:
         """
         labels = batch["labels"]
         rows, targets, positions = select(labels)
+        length = labels.shape[1]
         scale = batch.get("loss_scale")
         weights = None if scale is None else scale.reshape(-1).index_select(0, positions).float()
         inputs = {name: value for name, value in batch.items() if name not in _NOT_FOR_THE_MODEL}
@@ -94,12 +95,12 @@ class SelectedLoss:
             inputs |= reader.batch_inputs(batch)
 
         if self._head is None:
-            return self._through_model(model, inputs, rows, targets, positions, weights)
+            return self._through_model(model, inputs, rows, targets, positions, weights, length)
         if not self._checked:
-            self._check(model, inputs, rows)
+            self._check(model, inputs, rows, length)
             if self._head is None:
-                return self._through_model(model, inputs, rows, targets, positions, weights)
-        tap = _Tap(self._output)
+                return self._through_model(model, inputs, rows, targets, positions, weights, length)
+        tap = _Tap(self._output, length)
         with tap:
             model(**inputs, use_cache=False)
         hidden = tap.hidden.reshape(-1, tap.hidden.shape[-1]).index_select(0, rows)  # (n, C)
@@ -111,12 +112,12 @@ class SelectedLoss:
         return TokenLosses(total, positions, nll, correct)
 
     @torch.no_grad()
-    def _check(self, model: nn.Module, inputs: Mapping[str, Any], rows: torch.Tensor) -> None:
+    def _check(self, model: nn.Module, inputs: Mapping[str, Any], rows: torch.Tensor, length: int) -> None:
         """Compare four rows of logits with the model's own, once; a difference switches to the model's head."""
         self._checked = True
         assert self._head is not None
         sample = rows[:4] if len(rows) else torch.zeros(1, dtype=torch.long, device=rows.device)
-        tap = _Tap(self._output, sample)
+        tap = _Tap(self._output, length, sample)
         was_training = model.training
         model.eval()  # no dropout, and no random numbers used up
         try:
@@ -152,13 +153,16 @@ class SelectedLoss:
         targets: torch.Tensor,
         positions: torch.Tensor,
         weights: torch.Tensor | None,
+        length: int,
     ) -> TokenLosses:
         """The chosen rows through the model's own head: n x V logits exist."""
-        tap = _Tap(self._output, rows)
+        tap = _Tap(self._output, length, rows)
         with tap:
             logits = model(**inputs, use_cache=False).logits
-        logits = logits.reshape(-1, logits.shape[-1])
         if not tap.fired:  # the head's weight is used without calling the head
+            logits = logits[:, -length:]
+        logits = logits.reshape(-1, logits.shape[-1])
+        if not tap.fired:
             logits = logits.index_select(0, rows)
         logits = logits.float()  # (n, V)
         nll = F.cross_entropy(logits, targets, reduction="none")  # (n,)
@@ -306,11 +310,12 @@ def _post(logits: torch.Tensor, scale: float, softcap: float | None) -> torch.Te
 class _Tap:
     """While open, keeps what goes into the head, and lets ``rows`` of it (none by default) go on.
 
+    Of each row of the batch these are the last ``length`` states: a tuning method may put virtual tokens before them.
     ``dtype`` is what a matrix product would run in there: autocast's where it is on.
     """
 
-    def __init__(self, head: nn.Module, rows: torch.Tensor | None = None) -> None:
-        self._head, self._rows = head, rows
+    def __init__(self, head: nn.Module, length: int, rows: torch.Tensor | None = None) -> None:
+        self._head, self._length, self._rows = head, length, rows
         self._hidden: torch.Tensor | None = None
         self.dtype = torch.float32
 
@@ -334,7 +339,7 @@ class _Tap:
         self._handle.remove()
 
     def _take(self, module: nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        hidden = args[0]
+        hidden = args[0] if args[0].ndim < 3 else args[0][:, -self._length :]
         device = hidden.device.type
         self._hidden = hidden
         self.dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype

@@ -23,7 +23,9 @@ PUBLIC = {
     "sft_main": "swift.llm.sft:sft_main",
     "pt_main": "swift.llm.pt:pt_main",
     "infer_main": "swift.llm.infer:infer_main",
+    "deploy_main": "swift.llm.deploy:deploy_main",
     "merge_lora_main": "swift.llm.merge_lora:merge_lora_main",
+    "export_main": "swift.llm.export:export_main",
     "preprocess_main": "swift.llm.preprocess:preprocess_main",
     "MODEL_MAPPING": "swift.llm.catalog.registries:MODEL_MAPPING",
     "TEMPLATE_MAPPING": "swift.llm.catalog.registries:TEMPLATE_MAPPING",
@@ -57,6 +59,8 @@ if TYPE_CHECKING:
     from swift.llm.catalog.registries import register_dataset as register_dataset
     from swift.llm.catalog.registries import register_model as register_model
     from swift.llm.catalog.registries import register_template as register_template
+    from swift.llm.deploy import deploy_main as deploy_main
+    from swift.llm.export import export_main as export_main
     from swift.llm.infer import infer_main as infer_main
     from swift.llm.merge_lora import merge_lora_main as merge_lora_main
     from swift.llm.preprocess import preprocess_main as preprocess_main

@@ -46,7 +46,10 @@ def run(plan: InferPlan) -> RowsResult | None:
     reader = open_reader()
     result_path = Path(plan.result_path) if plan.result_path is not None else None
     with open_service(plan) as service:
-        chat = Chat(service, sampling, reader, stream=plan.stream, result_path=result_path)
+        chat = Chat(
+            service, sampling, reader, stream=plan.stream, result_path=result_path,
+            adapters=[adapter.name for adapter in plan.adapters], adapter=plan.default_adapter,
+        )  # fmt: skip
         chat.run()
     if result_path is not None and chat.num_answers:
         print(f"the conversation: {result_path}", flush=True)

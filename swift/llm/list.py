@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from swift.llm.catalog.quantizers import QUANTIZERS
 from swift.llm.catalog.registries import (
     DATASET_MAPPING,
     MODEL_MAPPING,
@@ -21,13 +22,13 @@ from swift.llm.catalog.registries import (
     load_custom_register,
     load_dataset_info,
 )
-from swift.llm.catalog.rows import ModelRow
+from swift.llm.catalog.rows import ModelRow, TunerRow
 from swift.llm.plan.rowcheck import RowProblem, check_rows, known_architectures
 from swift.llm.plan.select import ModelFilter
 from swift.utils.errors import ArgumentError, SwiftError
 from swift.utils.registry import nearest
 
-__all__ = ["find_rows", "list_main", "main", "table"]
+__all__ = ["abilities", "find_rows", "list_main", "main", "table"]
 
 MAPPINGS: Mapping[str, Mapping[str, Any]] = {
     "models": MODEL_MAPPING,
@@ -245,14 +246,38 @@ def _dataset(row: Any) -> tuple[str, ...]:
     return row.name, " ".join(row.tags), place, row.help
 
 
+def abilities(row: TunerRow) -> tuple[str, str, str, str]:
+    """What a method's checkpoint can do, in words: merge, combine with others, answer as it is, be trained over packed weights.
+
+    ``combines``: by what the adapters change in the weights, and where it says so by their factors.
+    """
+    packed = " ".join(quant.name for quant in QUANTIZERS if row.name in quant.adapters)
+    if not row.adapter:
+        return "is whole", "no", "as a model", packed or "no"
+    combines = "no" if not row.merges else "changes, factors" if row.combines else "changes"
+    return "yes" if row.merges else "no", combines, "one by one" if row.padded else "yes", packed or "no"
+
+
 def _tuner(row: Any) -> tuple[str, ...]:
-    merges = "" if not row.adapter else "merges" if row.merges else "does not merge"
-    return row.name, row.status, merges, row.title, row.paper, row.help
+    return row.name, row.status, *abilities(row), row.title, row.paper, row.help
 
 
 COLUMNS: Mapping[str, tuple[tuple[str, ...], Any]] = {
     "models": (("model_type", "template", "tags", "quantised", "hub ids (ModelScope, Hugging Face)"), _model),
     "templates": (("template_type", "kind", "tools", "note"), _template),
     "datasets": (("name", "tags", "from", "what it is"), _dataset),
-    "tuners": (("sft_type", "status", "merges", "title", "paper", "what it does"), _tuner),
+    "tuners": (
+        (
+            "sft_type",
+            "status",
+            "merges",
+            "combines",
+            "answers unmerged",
+            "over packed weights",
+            "title",
+            "paper",
+            "what it does",
+        ),
+        _tuner,
+    ),
 }

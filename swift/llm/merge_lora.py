@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from swift.llm.answering.planning import make_merge_plan
@@ -23,13 +22,9 @@ def make_plan(args: MergeLoraArguments, sources: Mapping[str, str] | None = None
 
 def run(plan: MergePlan) -> MergeResult:
     """Merge as planned; the target is whole or as it was."""
-    from swift.llm.merge.merge import merge_checkpoint
-    from swift.utils.hub import resolve
+    from swift.llm.merge.merge import fetch_and_merge
 
-    if plan.model.hub_id is not None:
-        folder = resolve(plan.model.hub_id, use_hf=plan.use_hf, revision=plan.model.revision)
-        plan = replace(plan, model=replace(plan.model, path=str(folder)))
-    return merge_checkpoint(plan)
+    return fetch_and_merge(plan)
 
 
 def merge_lora_main(args: MergeLoraArguments) -> MergeResult | MergePlan:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from swift.llm.arguments.coerce import checked
-from swift.llm.arguments.commands import PtArguments
-from swift.llm.arguments.given import given_in_python
-from swift.llm.training import planning
-from swift.llm.training.start import train
+from swift.llm.training.start import plan_in_python, train, train_in_python
 
 if TYPE_CHECKING:
+    from swift.llm.arguments.commands import PtArguments
     from swift.llm.plan.plans import TrainPlan
     from swift.trainers.result import TrainResult
 
@@ -20,7 +17,7 @@ COMMAND = "pt"
 
 def make_plan(args: PtArguments, sources: Mapping[str, str] | None = None) -> TrainPlan:
     """The frozen plan of these arguments; loads no weights. Raises PlanError with every conflict at once."""
-    return planning.make_plan(COMMAND, args, given_in_python(args) if sources is None else sources)[0]
+    return plan_in_python(COMMAND, args, sources)
 
 
 def pt_main(args: PtArguments) -> TrainResult | TrainPlan:
@@ -29,8 +26,7 @@ def pt_main(args: PtArguments) -> TrainResult | TrainPlan:
     Returns the result of the run, or the plan with ``dry_run=True``. Raises SwiftError where the command line would
     show a message.
     """
-    args = checked(args)
-    return train(COMMAND, args, given_in_python(args))
+    return train_in_python(COMMAND, args)
 
 
 def main(parsed: Any) -> int:

@@ -18,6 +18,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl
 from transformers.trainer_callback import DefaultFlowCallback, PrinterCallback, ProgressCallback
 
 from swift.kernels.head import SelectedLoss, TokenLosses
+from swift.kernels.lora import fuse
 from swift.trainers import checkpoints as ckpt
 from swift.trainers import loading
 from swift.trainers.batch import count_tokens, count_trained
@@ -26,7 +27,8 @@ from swift.trainers.compiled import compile_layers
 from swift.trainers.config import TrainerConfig
 from swift.trainers.evaluation import loss_and_accuracy
 from swift.trainers.fit import explained_memory_errors, find_batch_size
-from swift.trainers.hf_args import build_args, uses_tensorboard
+from swift.trainers.hf_args import build_args, own_trackers, uses_tensorboard
+from swift.trainers.host import prepared
 from swift.trainers.lisa import Lisa
 from swift.trainers.losses import step_share
 from swift.trainers.metrics import count_correct, duration, peak_memory_gib
@@ -38,6 +40,7 @@ from swift.trainers.sampler import BatchLoader, Order, Rows, Stream, fingerprint
 from swift.trainers.schedules import build_schedule
 from swift.trainers.signals import StopRequest
 from swift.trainers.state import LoopState
+from swift.trainers.trackers import Tracking
 from swift.trainers.watchdog import Watchdog
 from swift.utils.errors import ArgumentError, DiskError, StoppedError, TrainingError
 from swift.utils.files import write_json_atomic
@@ -81,6 +84,8 @@ class SwiftTrainer(Trainer):
             step_size=self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size,
         )
         self.token_losses = SelectedLoss(model, tokens_per_chunk=config.tokens_per_chunk)
+        if not (self.is_fsdp_enabled or self.is_deepspeed_enabled):  # these gather a layer's weights when it is called
+            fuse(model)
         if config.torch_compile is not None:
             compile_layers(model, config.torch_compile)
         self._install_callbacks(callbacks)
@@ -98,6 +103,8 @@ class SwiftTrainer(Trainer):
         self.watchdog = Watchdog(watched, self.config.loss_watchdog_patience) if watched is not None else None
         self.log_file = LogFile(self.run_dir / LOG_FILE)
         board = Path(self.config.logging_dir) if self.config.logging_dir else self.run_dir / "runs"
+        told = self.hooks.extra_files or {}
+        self.tracking = [Tracking(name, self.run_dir, told) for name in own_trackers(self.config)]
         ours: list[TrainerCallback | None] = [
             Flow(self.stop, self._steps_per_epoch, self._begin),
             self.early_stopping,
@@ -105,6 +112,7 @@ class SwiftTrainer(Trainer):
             self._lisa(),
             self.log_file,
             TensorBoard(board) if uses_tensorboard(self.config) else None,
+            *self.tracking,
             None if self.args.disable_tqdm else Progress(),
             Plots(self.log_file.path, self.run_dir / "images"),
             *extra,
@@ -137,7 +145,7 @@ class SwiftTrainer(Trainer):
             find_batch_size(self, self.rows)
         noise = noisy_embeddings(self.model, self.config.neftune_noise_alpha)
         try:
-            with self.stop, noise, explained_memory_errors(self):
+            with self.stop, noise, explained_memory_errors(self), prepared(self.args.device):
                 output = super().train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         except BaseException:
             with contextlib.suppress(DiskError):  # what stopped the run is told, not that its last plot failed, too
@@ -170,6 +178,8 @@ class SwiftTrainer(Trainer):
             if earlier.exists():
                 kept = earlier.read_bytes()[: self._resumed.log_bytes]
             self.checkpoints.set_aside_after(self._resumed.global_step)
+            for tracker in self.tracking:
+                tracker.earlier = checkpoint.parent
         self.log_file.start(kept)
         if self.hooks.begin is not None:
             self.hooks.begin()

@@ -24,7 +24,8 @@ class GaloreConfig:
 
     ``gap`` counts optimiser steps between two projections; ``bits`` (4 or 8) quantises them in groups of ``group_size``
     values, None keeps them in fp32. ``cos_threshold`` not None lets the gap of a parameter grow by ``gamma`` where its last
-    ``queue_size`` projections were that similar (Q-GaLore).
+    ``queue_size`` projections were that similar (Q-GaLore). ``weight_bits`` (8) holds the projected weights in so many bits,
+    None as they are.
     """
 
     rank: int = 128
@@ -39,6 +40,7 @@ class GaloreConfig:
     cos_threshold: float | None = None
     gamma: int = 2
     queue_size: int = 5
+    weight_bits: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ class TrainerConfig:
     ``embedding_learning_rate`` and ``head_learning_rate`` None follow ``learning_rate``. ``lisa_layers`` layers train at a time (0:
     all), others after every ``lisa_interval`` steps. ``loss_watchdog_threshold`` stops a run whose loss is above it for
     ``loss_watchdog_patience`` steps in a row. ``torch_compile`` names the backend that decoder layers are compiled with.
+    ``restart_steps``: the rate rises again after every so many steps (None: never), over ``restart_warmup`` of them, and falls over
+    the ``restart_anneal`` before.
     ``save_steps``, ``eval_steps`` None follow their strategy alone. ``tokens_per_chunk`` bounds how many rows of logits exist at once.
     """
 
@@ -77,6 +81,9 @@ class TrainerConfig:
     warmup_steps: int = 0
     lr_quadratic_warmup: bool = False
     cosine_constant_lr_ratio: float | None = None
+    restart_steps: int | None = None
+    restart_warmup: int = 0
+    restart_anneal: int = 0
     loss_watchdog_threshold: float | None = None
     loss_watchdog_patience: int = 3
     auto_find_batch_size: bool = False
@@ -128,5 +135,6 @@ class TrainerConfig:
         if galore is None:
             return self.optim
         return f"{self.optim} under GaLore of rank {galore.rank}" + (
-            ", one for each parameter" if galore.per_parameter else ""
+            (", one for each parameter" if galore.per_parameter else "")
+            + (", weights in 8 bits" if galore.weight_bits else "")
         )

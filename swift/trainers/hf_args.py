@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,10 @@ REFUSED: Mapping[str, str] = {
     "train_sampling_strategy": "set --group_by_length",
     "use_liger_kernel": "set --use_liger",
 }
+
+
+OURS = frozenset({"tensorboard", "wandb", "mlflow", "swanlab"})
+"""The trackers that our own callbacks drive."""
 
 
 def build_args(config: TrainerConfig) -> TrainingArguments:
@@ -104,7 +109,8 @@ def build_args(config: TrainerConfig) -> TrainingArguments:
         "ddp_find_unused_parameters": config.ddp_find_unused_parameters,
         "ddp_broadcast_buffers": config.ddp_broadcast_buffers,
         "use_liger_kernel": config.use_liger,
-        # head and loss are already computed in chunks, on trained positions only
+        # head and loss are already computed in chunks, on trained positions only, by a walk over the model's body that never calls
+        # the forward pass Liger's fused loss would replace; its norms, rotary positions and MLP inside the layers stay in use
         "liger_kernel_config": {"fused_linear_cross_entropy": False, "cross_entropy": False}
         if config.use_liger
         else None,
@@ -155,8 +161,8 @@ def _warmup(config: TrainerConfig) -> float:
 
 
 def _trackers(names: tuple[str, ...]) -> tuple[str, ...]:
-    """The trackers that transformers drives; TensorBoard is ours, because its folder is ours to choose."""
-    if not names or "none" in names or set(names) == {"tensorboard"}:
+    """The trackers that transformers drives: all but TensorBoard and those that ``trackers.py`` drives."""
+    if not names or "none" in names or set(names) <= OURS:
         return ()
     from transformers.integrations.integration_utils import (
         INTEGRATION_TO_CALLBACK,
@@ -166,15 +172,27 @@ def _trackers(names: tuple[str, ...]) -> tuple[str, ...]:
     available: Callable[[], list[str]] = get_available_reporting_integrations
 
     if "all" in names:
-        return tuple(name for name in available() if name != "tensorboard")
+        return tuple(name for name in available() if name not in OURS)
     for name in names:
         if name not in INTEGRATION_TO_CALLBACK:
             near = nearest(name, INTEGRATION_TO_CALLBACK)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(INTEGRATION_TO_CALLBACK))}"
             raise ArgumentError(f"--report_to {name!r} is not a tracker; {hint}")
-    return tuple(name for name in names if name != "tensorboard")
+    return tuple(name for name in names if name not in OURS)
 
 
 def uses_tensorboard(config: TrainerConfig) -> bool:
     """Whether the run writes TensorBoard events."""
     return "none" not in config.report_to and ("tensorboard" in config.report_to or "all" in config.report_to)
+
+
+def own_trackers(config: TrainerConfig) -> tuple[str, ...]:
+    """The trackers of ``trackers.py`` that the run reports to: those named, or with ``all`` those installed."""
+    if "none" in config.report_to:
+        return ()
+    every = "all" in config.report_to
+    return tuple(
+        name
+        for name in sorted(OURS - {"tensorboard"})
+        if name in config.report_to or (every and importlib.util.find_spec(name) is not None)
+    )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from swift.trainers.config import TrainerConfig
 
-__all__ = ["SCHEDULES", "TRANSFORMERS", "build_schedule", "check_schedule", "schedule_names"]
+__all__ = ["SCHEDULES", "TRANSFORMERS", "build_schedule", "check_schedule", "jagged", "schedule_names"]
 
 Factor = Callable[[int], float]
 
@@ -79,6 +79,22 @@ def log_sweep(warmup: int, steps: int, *, min_lr_rate: float = 1e-6) -> Factor:
     return lambda step: float(min_lr_rate ** (1 - progress(step, 0, steps - 1)))
 
 
+def jagged(every: int, steps: int, warmup: int, anneal: int) -> Factor:
+    """What another course is multiplied by where a method begins anew after every so many steps: from 0 up in ``warmup`` steps
+    after that, and down in the ``anneal`` steps before it (Lialin et al. 2023, arXiv:2307.05695, figure 2). Not at the ends of
+    the run, where nothing begins anew.
+    """
+
+    def factor(step: int) -> float:
+        since = step % every
+        rise = since / warmup if step >= every and since < warmup else 1.0
+        left = every - since
+        fall = left / anneal if left < anneal and step + left < steps else 1.0
+        return rise * fall
+
+    return factor
+
+
 def _cosine(begin: float, end: float, share: float) -> float:
     return end + (begin - end) / 2 * (1 + math.cos(math.pi * share))
 
@@ -115,6 +131,9 @@ def build_schedule(config: TrainerConfig, optimizer: Optimizer, warmup: int, ste
         ) from error
     if config.lr_quadratic_warmup:
         scheduler = LambdaLR(optimizer, [_squared(factor, warmup) for factor in scheduler.lr_lambdas])
+    if config.restart_steps is not None:
+        course = jagged(config.restart_steps, steps, config.restart_warmup, config.restart_anneal)
+        scheduler = LambdaLR(optimizer, [_times(factor, course) for factor in scheduler.lr_lambdas])
     result: LRScheduler = scheduler
     return result
 
@@ -122,6 +141,10 @@ def build_schedule(config: TrainerConfig, optimizer: Optimizer, warmup: int, ste
 def _plain(factor: Factor) -> Factor:
     # a plain function has no state of its own, so a checkpoint holds the step alone
     return lambda step: factor(step)
+
+
+def _times(factor: Factor, other: Factor) -> Factor:
+    return lambda step: factor(step) * other(step)
 
 
 def _squared(factor: Factor, warmup: int) -> Factor:

@@ -51,6 +51,10 @@ def build_trainer(
         val, config = None, replace(config, evaluation_strategy="no")
     if config.predict_with_generate and predict is None:
         raise ValueError("predict_with_generate needs the callable `predict`")
+    if config.galore is not None and config.galore.weight_bits is not None:
+        from swift.trainers.optimizers.galore import hold_weights
+
+        hold_weights(model, config.galore)
     hooks = Hooks(
         begin=begin,
         save_model=save_model,

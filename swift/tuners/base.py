@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Combines", "KnowsSteps", "StartsFromData", "Tuner", "TunerSettings"]
+__all__ = ["Combines", "KnowsSteps", "Restarts", "StartsFromData", "Tuner", "TunerSettings"]
 
 
 class TunerSettings(Protocol):
@@ -113,5 +113,19 @@ class StartsFromData(Protocol):
     def wants_data(self) -> bool:
         """Whether these settings ask for it."""
 
-    def start_from(self, model: Any, batches: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
-        """Set the values that training starts with. ``batches()`` gives batches of the training set, labels included."""
+    def start_from(self, model: Any, batches: Callable[[bool], Iterable[Mapping[str, Any]]]) -> Any:
+        """Return the model with the values that training starts with.
+
+        ``batches(whole)`` gives batches of the training set, labels included: as many rows as an optimiser step takes, or, where
+        not ``whole``, as many as one pass takes.
+        """
+
+
+@runtime_checkable
+class Restarts(Protocol):
+    """A method that may begin anew while the run goes on."""
+
+    def restart(self, model: Any, optimizer: Any, step: int, num_steps: int) -> None:
+        """Called after each optimiser step, counted from 1, before anything is saved; it may change weights and the optimiser's
+        state of them.
+        """

@@ -32,6 +32,7 @@ _SEEN_TO = (
     "Failed to load the CUDA extension",  # see `boft.tuner`
     "Setting boft_n_butterfly_factor to 1",
     "lora with eva initialization used with low_cpu_mem_usage",  # factors on the meta device could not be trained at once
+    "Full backward hook is firing",  # LoRA-GA counts backward passes so; the first layer's inputs need no gradient
 )
 
 
@@ -115,9 +116,13 @@ class PeftMethod(ABC):
     def load(self, model: Any, folder: Path, *, trainable: bool) -> PeftModel:
         """Lay a saved adapter over its base; for inference it takes the dtype of the weights beside it."""
         self.check(folder)
+        return self.lay(model, folder, trainable=trainable)
+
+    def lay(self, model: Any, folder: Path, *, trainable: bool, config: PeftConfig | None = None) -> PeftModel:
+        """Let peft load it, with this configuration in place of the file's, if one is given."""
         with fitting(folder):
             loaded = PeftModel.from_pretrained(
-                model, str(folder), is_trainable=trainable, autocast_adapter_dtype=trainable
+                model, str(folder), config=config, is_trainable=trainable, autocast_adapter_dtype=trainable
             )
             if trainable and widen(loaded):  # what was read went through half precision
                 set_peft_model_state_dict(loaded, load_peft_weights(str(folder), device="cpu"))

@@ -84,7 +84,5 @@ class _PlainStart:
         self.sft_type, self.code = settings.sft_type, settings.code
         self.target_modules, self.target_regex = settings.target_modules, settings.target_regex
         self.layers, self.modules_to_save = settings.layers, settings.modules_to_save
-        self.options = {
-            **settings.options,
-            **({"init_lora_weights": "true"} if "init_lora_weights" in settings.options else {}),
-        }
+        plain = {"init_lora_weights": "true", "prompt_init_text": None}
+        self.options = {name: plain.get(name, value) for name, value in settings.options.items()}

@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from swift.tuners.vision import NO_VISION, inside, vision_names
 from swift.utils.errors import PlanError
 from swift.utils.registry import nearest
 
@@ -57,10 +58,13 @@ def find_targets(model: Any, targets: Sequence[str], regex: str | None = None, l
 
     ``targets`` are words (see `WORDS`) and module names, whole or their last parts (``q_proj``, ``mlp.down_proj``); none
     at all, ``DEFAULT`` or ``AUTO`` without the catalog's list mean ``ALL``. ``regex`` replaces them and must match whole
-    names. ``layers`` keeps those inside the layers of these numbers. What stands for experts whose weights are one tensor
-    is found by `find_parameters`. Raises PlanError that names what matches nothing, with the names that come near.
+    names. ``layers`` keeps those inside the layers of these numbers, ``NO_VISION`` those outside of the vision part. What
+    stands for experts whose weights are one tensor is found by `find_parameters`. Raises PlanError that names what matches
+    nothing, with the names that come near.
     """
-    names = [name for name, module in model.named_modules() if name and _can_adapt(module)]
+    apart = vision_names(model) if NO_VISION in targets else []
+    targets = [target for target in targets if target != NO_VISION]
+    names = [name for name, module in model.named_modules() if name and _can_adapt(module) and not inside(name, apart)]
     if regex is not None:
         return _in_layers(_by_regex(names, regex), layers)
     chosen: set[str] = set()
@@ -68,6 +72,7 @@ def find_targets(model: Any, targets: Sequence[str], regex: str | None = None, l
     fused = _fused_experts(model)
     for target in targets or ("ALL",):
         matched = _by_word(model, target) if _is_word(target) else [name for name in names if _ends_with(name, target)]
+        matched = [name for name in matched if not inside(name, apart)]
         chosen.update(matched)
         if not matched and not _parameters_of(fused, target):
             problems.append(_unmatched(target, names))
@@ -81,7 +86,8 @@ def find_parameters(model: Any, targets: Sequence[str], layers: Sequence[int] = 
     """Full names of the tensors that hold the weights of all experts of a layer (experts, out, in), where ``targets`` name
     them: by ``EXPERTS``, or by the end of their name (``experts.down_proj``).
     """
-    fused = _fused_experts(model)
+    apart = vision_names(model) if NO_VISION in targets else []
+    fused = [name for name in _fused_experts(model) if not inside(name, apart)]
     found = {name for target in targets for name in _parameters_of(fused, target)}
     return _in_layers([name for name in fused if name in found], layers) if found else []
 

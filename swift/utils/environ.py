@@ -72,6 +72,19 @@ SWIFT_CACHE: Variable[str | None] = Variable(
     "Folder of swift's own caches (tokenized data, environments); default ~/.cache/swift.",
 )
 
+SWIFT_ENV_DIR: Variable[str | None] = Variable(
+    "SWIFT_ENV_DIR",
+    str,
+    None,
+    "Folder of the environments that `swift env add` makes, where --env_dir is not given; default envs in SWIFT_CACHE.",
+)
+TORCH_INDEX: Variable[str | None] = Variable(
+    "TORCH_INDEX",
+    str,
+    None,
+    "Package index that `swift env add` takes torch from, for other builds of it (cpu, cu128).",
+)
+
 CUDA_VISIBLE_DEVICES: Variable[str | None] = Variable(
     "CUDA_VISIBLE_DEVICES", str, None, "Which GPUs are used; several in one process split one model."
 )
@@ -111,6 +124,9 @@ OMP_WAIT_POLICY: Variable[str | None] = Variable(
 GOMP_SPINCOUNT: Variable[int | None] = Variable(
     "GOMP_SPINCOUNT", int, None, "How long waiting CPU threads spin before they sleep; given, swift sets nothing."
 )
+WANDB_PROJECT = Variable("WANDB_PROJECT", str, "swift", "Project of --report_to wandb.")
+MLFLOW_EXPERIMENT_NAME = Variable("MLFLOW_EXPERIMENT_NAME", str, "swift", "Experiment of --report_to mlflow.")
+SWANLAB_PROJ_NAME = Variable("SWANLAB_PROJ_NAME", str, "swift", "Project of --report_to swanlab.")
 PAI_TRAINING_JOB_ID: Variable[str | None] = Variable(
     "PAI_TRAINING_JOB_ID", str, None, "Set inside a PAI job: output_dir is used without a suffix."
 )

@@ -11,6 +11,7 @@
     ├── DiskError              1   no space, no permission, no such folder
     ├── TrainingError          1   a run that cannot go on: its loss is not a number
     ├── StoppedError      130/143   a run that was asked to stop by SIGINT or SIGTERM, after it saved its state
+    ├── EnvironmentsError      1   an interpreter of its own for an engine that is absent, broken or cannot be made
     └── EngineError            1   generation that failed
 
 The number is the exit code of the process. A message says what was given, what was expected and what to do
@@ -27,6 +28,7 @@ __all__ = [
     "DataError",
     "DiskError",
     "EngineError",
+    "EnvironmentsError",
     "MissingPackageError",
     "ModelError",
     "NotBuiltError",
@@ -92,6 +94,10 @@ class DiskError(SwiftError):
 
 class EngineError(SwiftError):
     """An engine that could not generate."""
+
+
+class EnvironmentsError(SwiftError):
+    """An environment that is absent, broken, or cannot be made."""
 
 
 class TrainingError(SwiftError):

@@ -10,7 +10,7 @@ from pathlib import Path
 from swift.utils.files import disk_error
 from swift.utils.log import logger
 
-__all__ = ["locked"]
+__all__ = ["locked", "try_locked"]
 
 
 @contextmanager
@@ -36,3 +36,27 @@ def locked(path: str | os.PathLike[str], waiting: str) -> Iterator[None]:
                 logger.info(waiting)
                 fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def try_locked(path: str | os.PathLike[str]) -> Iterator[bool]:
+    """Hold a lock on the file ``path``, which exists, if no other process does; says whether it is held.
+
+    Where there is no fcntl (Windows) it always is. Raises DiskError.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        fcntl = None  # type: ignore[assignment]
+    try:
+        file = open(path, "rb")  # noqa: SIM115 - closed below, and with it the lock
+    except OSError as error:
+        raise disk_error(error, path) from error
+    with file:
+        held = True
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held = False
+        yield held

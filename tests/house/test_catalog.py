@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from swift.llm.catalog.registries import DATASET_MAPPING, MODEL_MAPPING, TEMPLATE_MAPPING, TUNER_MAPPING
+from swift.llm.catalog.registries import DATASET_MAPPING, ENGINE_MAPPING, MODEL_MAPPING, TEMPLATE_MAPPING, TUNER_MAPPING
 from swift.llm.plan.match import match_model
 from swift.llm.plan.rowcheck import check_rows, known_architectures
 from swift.utils.hub import is_hub_id
@@ -64,6 +64,11 @@ def named_code() -> Iterator[tuple[str, str]]:
     for tuner in TUNER_MAPPING.values():
         if tuner.tuner is not None:
             yield tuner.name, tuner.tuner
+    for engine in ENGINE_MAPPING.values():
+        if engine.module is not None and engine.dialect is not None:
+            yield engine.name, engine.dialect
+            yield engine.name, f"{engine.module}:command"
+            yield engine.name, f"{engine.module}:variables"
 
 
 def test_code_that_rows_name_exists() -> None:

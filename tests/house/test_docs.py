@@ -16,6 +16,7 @@ def test_the_reference_of_arguments_is_current() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.TARGET.read_text(encoding="utf-8") == module.page(), "run scripts/docs"
+    assert module.METHODS.read_text(encoding="utf-8") == module.methods_page(), "run scripts/docs"
 
 
 def test_links_of_the_pages_lead_somewhere() -> None:

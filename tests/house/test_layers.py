@@ -17,8 +17,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("swift.llm.arguments", "swift.llm.catalog"),
     ("swift.llm.plan", "swift.llm.tokenizer"),
     ("swift.llm.template", "swift.llm.dataset", "swift.llm.model", "swift.llm.engine"),
-    ("swift.llm.chat", "swift.llm.merge"),
-    ("swift.llm.training", "swift.llm.answering", "swift.llm.serve", "swift.llm.scoring", "swift.ui"),
+    ("swift.llm.chat", "swift.llm.merge", "swift.llm.scoring"),
+    ("swift.llm.training", "swift.llm.answering", "swift.llm.serve", "swift.ui"),
     ("swift.llm.*",),
     ("swift.cli",),
 )

@@ -16,8 +16,8 @@ from source import PACKAGE, ROOT
 
 PUBLIC = {
     "SftArguments", "PtArguments", "RlhfArguments", "InferArguments", "MergeLoraArguments", "ExportArguments", "EvalArguments",
-    "AppUiArguments", "DeployArguments", "WebUiArguments", "sft_main", "pt_main", "infer_main", "merge_lora_main",
-    "PreprocessArguments", "preprocess_main",
+    "AppUiArguments", "DeployArguments", "WebUiArguments", "sft_main", "pt_main", "infer_main", "merge_lora_main", "export_main",
+    "PreprocessArguments", "preprocess_main", "deploy_main",
     "MODEL_MAPPING", "TEMPLATE_MAPPING", "DATASET_MAPPING", "TUNER_MAPPING", "register_model", "register_template",
     "register_dataset", "ModelRow", "TemplateRow", "DatasetRow", "get_model_tokenizer", "get_template", "Template", "ChatService",
     "PtEngine", "Conversation", "Message", "ToolCall", "Sampling",

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from swift.llm.arguments.listing import ListArguments
-from swift.llm.catalog.registries import DATASET_MAPPING, MODEL_MAPPING
+from swift.llm.catalog.registries import DATASET_MAPPING, MODEL_MAPPING, TUNER_MAPPING
 from swift.llm.catalog.rows import ModelRow
-from swift.llm.list import find_rows, list_main, table
+from swift.llm.list import abilities, find_rows, list_main, table
 from swift.utils.errors import ArgumentError
 from swift.utils.hub import package_folder
 
@@ -128,3 +128,11 @@ def test_a_folder_is_compared_with_its_row(capsys: pytest.CaptureFixture[str]) -
     assert lines[1].split()[1] == "architectures"
     assert "config.json says Qwen2ForCausalLM" in lines[1]
     assert lines[2].split()[:2] == ["llama3-8b-instruct", "template"]
+
+
+def test_what_a_method_can_do_is_told() -> None:
+    told = {name: abilities(row) for name, row in TUNER_MAPPING.items()}
+    assert told["lora"] == ("yes", "changes, factors", "yes", "bnb hqq eetq gptq awq aqlm")
+    assert told["ia3"] == ("yes", "changes", "yes", "bnb")
+    assert told["reft"] == ("no", "no", "yes", "no")
+    assert told["llamapro"] == ("is whole", "no", "as a model", "no")

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from swift.llm.catalog.registries import MODEL_MAPPING, TEMPLATE_MAPPING, TUNER_MAPPING
+from swift.environments.locate import Located, env_root, locate
+from swift.environments.rows import ENVIRONMENTS
+from swift.llm.arguments.commands import InferArguments, MergeLoraArguments
+from swift.llm.catalog.registries import ENGINE_MAPPING, MODEL_MAPPING, TEMPLATE_MAPPING, TUNER_MAPPING
 from swift.llm.catalog.rows import ModelRow
 from swift.llm.plan.checkpoint import InferFacts
-from swift.llm.plan.facts import CheckpointFacts, gather_checkpoint, gather_machine
+from swift.llm.plan.engine import CKPT_NAME
+from swift.llm.plan.export import OF_EXPORT, refuse_what_is_missing, resolve_export
+from swift.llm.plan.facts import CheckpointFacts, gather_checkpoint, gather_machine, holds_adapter
 from swift.llm.plan.find import find_model, inherit, register_rows
 from swift.llm.plan.infer import resolve_infer
 from swift.llm.plan.merge import resolve_merge
-from swift.llm.plan.plans import InferPlan, MergePlan
+from swift.llm.plan.plans import ExportPlan, InferPlan, MergePlan
 from swift.llm.plan.quant import read_hqq_layers
 from swift.utils.errors import CheckpointError, ModelError, PlanError
 from swift.utils.files import read_json
 from swift.utils.log import logger
 from swift.utils.manifest import newest_valid_checkpoint
 
-__all__ = ["make_infer_plan", "make_merge_plan"]
+__all__ = ["make_export_plan", "make_infer_plan", "make_merge_plan"]
 
 
-def make_infer_plan(args: Any, sources: Mapping[str, str]) -> InferPlan:
-    """The plan of one inference run; loads no weights. Raises PlanError with every conflict at once, CheckpointError."""
+def make_infer_plan(
+    args: Any, sources: Mapping[str, str], *, located: Mapping[str, Located] | None = None
+) -> InferPlan:
+    """The plan of one inference run; loads no weights. Raises PlanError with every conflict at once, CheckpointError.
+
+    ``located`` says where the packages of engines are, for one that has not taken its place yet (by environment).
+    """
     args, sources, facts, row, why = _gather(args, sources)
-    return resolve_infer(args, sources, facts, row, why, templates=TEMPLATE_MAPPING, tuners=TUNER_MAPPING)
+    facts = replace(facts, environments={**_environments(args), **(located or {})}, modules=_modules(args.lora_modules))
+    return resolve_infer(
+        args, sources, facts, row, why, templates=TEMPLATE_MAPPING, tuners=TUNER_MAPPING, engines=ENGINE_MAPPING
+    )
 
 
 def make_merge_plan(args: Any, sources: Mapping[str, str]) -> MergePlan:
@@ -41,6 +55,19 @@ def make_merge_plan(args: Any, sources: Mapping[str, str]) -> MergePlan:
     args, sources, facts, row, why = _gather(args, sources)
     facts = replace(facts, more=more)
     return resolve_merge(args, sources, facts, row, why, templates=TEMPLATE_MAPPING, tuners=TUNER_MAPPING)
+
+
+def make_export_plan(args: Any, sources: Mapping[str, str]) -> ExportPlan:
+    """The plan of one export; loads no weights. Raises PlanError with every conflict at once, CheckpointError."""
+    refuse_what_is_missing(args, sources)
+    merge = None
+    if args.merge_lora:
+        kept = {
+            field.name: getattr(args, field.name) for field in fields(InferArguments) if field.name not in OF_EXPORT
+        }
+        given = {name: where for name, where in sources.items() if name not in OF_EXPORT}
+        merge = make_merge_plan(MergeLoraArguments(**kept), given)
+    return resolve_export(args, sources, _whole(args.ckpt_dir, "--ckpt_dir"), merge)
 
 
 def _gather(args: Any, sources: Mapping[str, str]) -> tuple[Any, Mapping[str, str], InferFacts, ModelRow, str]:
@@ -70,6 +97,31 @@ def _gather(args: Any, sources: Mapping[str, str]) -> tuple[Any, Mapping[str, st
     return args, sources, facts, row, why
 
 
+def _environments(args: Any) -> dict[str, Located]:
+    """Where the packages of each engine are, by the name of its environment."""
+    root = env_root(args.env_dir)
+    names = {row.environment for row in ENGINE_MAPPING.values() if row.environment is not None}
+    return {name: locate(ENVIRONMENTS.find(name), root) for name in sorted(names)}
+
+
+def _modules(given: Sequence[str]) -> tuple[tuple[str, CheckpointFacts], ...]:
+    """The adapters of --lora_modules by name. Raises PlanError, CheckpointError."""
+    found: dict[str, CheckpointFacts] = {}
+    for item in given:
+        name, sign, path = item.partition("=")
+        if not sign or not re.fullmatch(r"[\w.-]{1,100}", name):
+            raise PlanError(
+                [f"--lora_modules {item}: name=path is expected, the name of letters, digits, '-', '_' and '.'."]
+            )
+        if name in found or name == CKPT_NAME:
+            raise PlanError([f"--lora_modules {item}: the name {name!r} is taken. Choose another."])
+        facts = _whole(path, "--lora_modules")
+        if facts.kind != "adapter":
+            raise PlanError([f"--lora_modules {item}: holds a whole model, not an adapter. Give it as --ckpt_dir."])
+        found[name] = facts
+    return tuple(found.items())
+
+
 def _hqq_layers(args: Any, sources: Mapping[str, str]) -> dict[str, Any] | None:
     """What the file given now says; that of a checkpoint is in its plan, wherever its file has gone."""
     given = not sources.get("hqq_dynamic_config_path", "checkpoint").startswith("checkpoint")
@@ -81,7 +133,7 @@ def _find_checkpoint(args: Any) -> CheckpointFacts | None:
     folder = args.ckpt_dir
     if folder is None and args.model_id_or_path is not None:
         given = Path(args.model_id_or_path).expanduser()
-        if (given / "adapter_config.json").is_file():
+        if holds_adapter(given):
             raise PlanError(
                 [f"--model_id_or_path {given}: holds an adapter, not a model. Give it as --ckpt_dir {given}; its base is found"
                  " from what it records."]
@@ -103,7 +155,7 @@ def _whole(folder: Any, flag: str) -> CheckpointFacts:
 
 def _of_run(folder: Path, flag: str) -> Path:
     """A run's folder stands for its newest whole checkpoint."""
-    if (folder / "adapter_config.json").is_file() or (folder / "config.json").is_file():
+    if holds_adapter(folder) or (folder / "config.json").is_file():
         return folder
     newest = newest_valid_checkpoint(folder)
     if newest is None:

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from swift.llm.answering.result import result_row, system_of
+from swift.llm.answering.choosing import choose, drawn, told_logprobs
+from swift.llm.answering.result import result_row
+from swift.llm.answering.showing import Bar, Printer, Question
+from swift.llm.answering.unfinished import ResultFile, ledger_path, open_result
 from swift.llm.chat.service import Answer, ChatService
 from swift.llm.core import Conversation, Dropped, Place, Sampling
 from swift.llm.dataset import read_conversations
 from swift.llm.dataset.ledger import LedgerLine
 from swift.llm.plan.plans import DataPlan, InferPlan
-from swift.utils.errors import DataError
-from swift.utils.files import append_jsonl
+from swift.llm.scoring.likelihood import measure
+from swift.llm.scoring.texts import compare
+from swift.llm.template import Template
+from swift.utils.errors import DataError, EngineError
+from swift.utils.files import write_json_atomic
 from swift.utils.log import logger
-from swift.utils.text_metrics import text_scores
 
-__all__ = ["Question", "Rows", "RowsResult", "answer_rows", "read_rows"]
+__all__ = ["Question", "Rows", "RowsResult", "answer_rows", "metrics_path", "read_rows"]
 
 SHOWN_ONE_BY_ONE = 100
 """Fewer rows than this are printed as they are answered; more get a progress bar."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A row without its last answer, and that answer (None where it had none)."""
-
-    conversation: Conversation
-    label: str | None
 
 
 @dataclass(slots=True)
@@ -45,12 +42,17 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class RowsResult:
-    """What came out: one object a row answered (as written to ``path``), the lost rows, and scores in percent."""
+    """What came out: one object a row answered (as written to ``path``), the lost rows, and scores.
+
+    ``scores`` are percent, but for ``perplexity``; ``num_labels``: over how many rows. ``metrics``: the file that holds them.
+    """
 
     rows: tuple[dict[str, Any], ...]
     lost: tuple[LedgerLine, ...]
     scores: dict[str, float]
     path: Path | None
+    num_labels: int = 0
+    metrics: Path | None = None
 
     def lines(self) -> list[str]:
         """Counts, scores and where the answers are."""
@@ -60,17 +62,22 @@ class RowsResult:
             reasons = Counter(line.group for line in self.lost).most_common(5)
             lines[0] += "; lost " + ", ".join(f"{count:,}: {reason}" for reason, count in reasons)
         if self.scores:
-            lines.append("  ".join(f"{name} {value:.2f}" for name, value in self.scores.items()) + "  (percent)")
+            width = max(map(len, self.scores))
+            lines.append(f"scores of {self.num_labels:,} rows with a label")
+            for name, value in self.scores.items():
+                lines.append(f"  {name:<{width}}  {value:8.2f}{'' if name == 'perplexity' else ' %'}")
         if self.path is not None and self.rows:
             lines.append(f"answers: {self.path}")
+        if self.metrics is not None:
+            lines.append(f"scores: {self.metrics}")
         if self.path is not None and self.lost:
             lines.append(f"lost rows: {ledger_path(self.path)}")
         return lines
 
 
-def ledger_path(result: Path) -> Path:
-    """Where the lost rows of a result file are listed."""
-    return result.with_name(result.stem + ".row_ledger.jsonl")
+def metrics_path(result: Path) -> Path:
+    """Where the scores of a result file are."""
+    return result.with_suffix(".metrics.json")
 
 
 def read_rows(plan: DataPlan, limit: int) -> Rows:
@@ -120,111 +127,130 @@ def _lost(dropped: Dropped, number: int) -> LedgerLine:
 
 
 def answer_rows(plan: InferPlan, rows: Rows, service: ChatService, sampling: Sampling) -> RowsResult:
-    """Answer the questions in their order; whole lines are written as the answers come.
+    """Answer the questions in their order; whole lines are written as the answers come, then the scores.
 
-    An interrupted run keeps what it has answered. Raises DataError for a row without an answer if the plan is strict.
+    An interrupted run keeps what it has answered, and goes on there when it is started again. Raises DataError for a row
+    without an answer if the plan is strict, EngineError where the engine lacks what the plan asks for.
     """
-    path = Path(plan.result_path) if plan.result_path is not None else None
-    written: list[dict[str, Any]] = []
-    lost = list(rows.lost)
-    if path is not None and lost:
-        append_jsonl(ledger_path(path), *map(asdict, lost))
-    verbose = plan.verbose if plan.verbose is not None else len(rows.questions) < SHOWN_ONE_BY_ONE
-    show = _Printer(rows, service, plan.stream) if verbose else _Bar(len(rows.questions))
+    _check(plan, service)
+    with open_result(plan, rows.questions, rows.lost, service.template) as result:
+        _answer(plan, rows.questions, service, sampling, result)
+        scores, num_labels, note = _scores(plan, rows.questions, service, result.rows)
+        if note is not None:
+            logger.warning("perplexity and token accuracy of the labels are not measured: %s", note)
+        metrics = metrics_path(result.path) if result.path is not None and scores else None
+        if metrics is not None:
+            counts = {"rows": len(result.rows), "lost": len(result.lost), "labels": num_labels}
+            write_json_atomic(metrics, {**counts, "scores": scores})
+    return RowsResult(tuple(result.rows), tuple(result.lost), scores, result.path, num_labels, metrics)
+
+
+def _check(plan: InferPlan, service: ChatService) -> None:
+    most = service.engine.limits.logprobs
+    for asked, count in (("--result_logprobs", plan.logprobs), ("--best_by logprob", _ranking(plan))):
+        if count is not None and (most is None or count > most):
+            raise EngineError(
+                f"{asked}: needs log-probabilities with {count} alternatives; the engine {plan.backend} gives"
+                f" {'none' if most is None else f'at most {most}'}."
+            )
+
+
+def _ranking(plan: InferPlan) -> int | None:
+    """How many alternatives choosing needs beside each token (none), if it needs log-probabilities."""
+    return 0 if plan.best_of > 1 and plan.best_by == "logprob" else None
+
+
+def _answer(
+    plan: InferPlan, questions: Sequence[Question], service: ChatService, sampling: Sampling, result: ResultFile
+) -> None:
+    verbose = plan.verbose if plan.verbose is not None else len(questions) < SHOWN_ONE_BY_ONE
+    streams = plan.stream and plan.best_of == 1
+    show = Printer(questions, service.template, streams) if verbose else Bar(len(questions), result.first)
+    on_text = show.text if isinstance(show, Printer) and streams else None
+    is_whole = False
     try:
-        for number, answer in enumerate(_answers(plan, rows, service, sampling, show)):
-            question = rows.questions[number]
-            show.answered(number, answer)
+        for number, answers in _answers(plan, questions, service, sampling, result.first, on_text):
+            question = questions[number]
+            chosen = choose(answers, plan.best_by)
+            answer = answers[chosen]
+            show.answered(number, answer, sum(one.num_tokens for one in answers))
             if answer.error is None:
-                written.append(result_row(question.conversation, answer.text, question.label, service.template))
-                if path is not None:
-                    append_jsonl(path, written[-1])
+                row = result_row(question.conversation, answer.text, question.label, service.template)
+                if plan.best_of > 1:
+                    row["responses"] = drawn(answers, chosen)
+                if plan.logprobs is not None:
+                    row["logprobs"] = told_logprobs(answer)
+                result.add(row)
                 continue
             line = _lost(Dropped(answer.error.rstrip("."), question.conversation.place), number)
             if plan.data is not None and plan.data.strict:
                 raise DataError(f"{line}.")
-            lost.append(line)
-            if path is not None:
-                append_jsonl(ledger_path(path), asdict(line))
+            result.lose(line)
+        is_whole = True
     finally:
         show.close()
-        if len(written) + len(lost) < len(rows.questions) + len(rows.lost) and path is not None and written:
-            logger.warning("%s holds the first %s answers", path, f"{len(written):,}")
-    pairs = [(row["response"], row["label"]) for row in written if row["label"] is not None]
-    scores = text_scores([response for response, _ in pairs], [label for _, label in pairs])
-    return RowsResult(tuple(written), tuple(lost), scores, path)
+        if not is_whole and result.path is not None and result.rows:
+            logger.warning(
+                "%s holds the first %s answers; the same command again goes on there",
+                result.path,
+                f"{len(result.rows):,}",
+            )
 
 
 def _answers(
-    plan: InferPlan, rows: Rows, service: ChatService, sampling: Sampling, show: _Printer | _Bar
-) -> Iterator[Answer]:
-    return service.answers(
-        (question.conversation for question in rows.questions),
+    plan: InferPlan,
+    questions: Sequence[Question],
+    service: ChatService,
+    sampling: Sampling,
+    first: int,
+    on_text: Any,
+) -> Iterator[tuple[int, list[Answer]]]:
+    """Row number and all answers drawn for it, from row ``first`` on. Answer ``i`` of a row has the seed after that of ``i - 1``."""
+    several = plan.best_of
+    logprobs = plan.logprobs
+    if several > 1 and logprobs is None and service.engine.limits.logprobs is not None:
+        logprobs = 0  # for the choice
+    answers = service.answers(
+        (question.conversation for question in questions[first:] for _ in range(several)),
         sampling,
         max_batch=plan.max_batch_size,
-        on_text=show.text if isinstance(show, _Printer) and plan.stream else None,
+        on_text=on_text,
+        first=first * several,
+        adapter=plan.default_adapter,
+        logprobs=logprobs,
     )
+    for number in range(first, len(questions)):
+        yield number, list(islice(answers, several))
 
 
-class _Bar:
-    """A progress bar on standard error; where that is no terminal, a line for each tenth of the rows."""
+def _scores(
+    plan: InferPlan, questions: Sequence[Question], service: ChatService, rows: Sequence[dict[str, Any]]
+) -> tuple[dict[str, float], int, str | None]:
+    """Scores of the rows with a label, their number, and why the labels' likelihood is not among them, if it is not."""
+    labelled = [(row["response"], row["label"]) for row in rows if row["label"] is not None]
+    if not labelled:
+        return {}, 0, None
+    pairs = [_comparable(service.template, *pair) for pair in labelled]
+    scores = compare([answer for answer, _ in pairs], [label for _, label in pairs])
+    if not plan.score_labels:
+        return scores, len(labelled), None
+    asked = [(one.conversation, one.label) for one in questions if one.label is not None]
+    try:
+        found = asyncio.run(
+            measure(
+                service.engine, service.template, asked, adapter=plan.default_adapter, max_batch=plan.max_batch_size
+            )
+        )
+    except EngineError as error:
+        return scores, len(labelled), str(error)
+    if found.num_skipped:
+        logger.warning("%s labels are not measured: with their prompts they are too long", f"{found.num_skipped:,}")
+    return {**scores, **found.scores()}, len(labelled), None
 
-    def __init__(self, total: int) -> None:
-        from tqdm import tqdm
 
-        self._bar = tqdm(total=total, unit="row", file=sys.stderr, disable=None)
-        self._total = total
-        self._tokens = 0
-
-    def answered(self, number: int, answer: Answer) -> None:
-        """One row further."""
-        self._tokens += answer.num_tokens
-        self._bar.update()
-        self._bar.set_postfix(tokens=self._tokens, refresh=False)
-        if self._bar.disable and (number + 1) * 10 // self._total > number * 10 // self._total:
-            logger.info("answered %s of %s rows, %s tokens", f"{number + 1:,}", f"{self._total:,}", f"{self._tokens:,}")
-
-    def close(self) -> None:
-        """Leave the bar as it is."""
-        self._bar.close()
-
-
-class _Printer:
-    """Each row with its answer on standard output; with ``stream`` the answer appears as it is written."""
-
-    def __init__(self, rows: Rows, service: ChatService, stream: bool) -> None:
-        self._rows = rows
-        self._service = service
-        self._stream = stream
-        self._begun = -1
-
-    def _begin(self, number: int) -> None:
-        if self._begun == number:
-            return
-        self._begun = number
-        conversation = self._rows.questions[number].conversation
-        system = system_of(conversation, self._service.template)
-        if system:
-            print(f"[SYSTEM] {system}")
-        for message in conversation.messages[:-1]:
-            if message.role != "system":
-                print(f"[HISTORY {message.role}] {message.content}")
-        print(f"[QUERY] {conversation.messages[-1].content}\n[RESPONSE] ", end="", flush=True)
-
-    def text(self, number: int, text: str) -> None:
-        """A piece of the answer of the row whose turn it is."""
-        self._begin(number)
-        print(text, end="", flush=True)
-
-    def answered(self, number: int, answer: Answer) -> None:
-        """The rest of a row: what was not streamed, and its label."""
-        self._begin(number)
-        print("" if self._stream else answer.text, end="")
-        print(f"[no answer: {answer.error}]" if answer.error is not None else "")
-        label = self._rows.questions[number].label
-        if label is not None:
-            print(f"[LABEL] {label}")
-        print("-" * 50, flush=True)
-
-    def close(self) -> None:
-        """Nothing is left open."""
+def _comparable(template: Template, response: str, label: str) -> tuple[str, str]:
+    """An answer and its label as they are compared: reasoning counts only where the label has it, too."""
+    read = template.parse(response)
+    if read.reasoning is None or template.parse(label).reasoning is not None:
+        return response, label
+    return read.content, label

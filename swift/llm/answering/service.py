@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from swift.llm.chat.constraint import Constrainer
 from swift.llm.chat.service import ChatService
-from swift.llm.plan.plans import GeneratePlan, InferPlan
+from swift.llm.engine.protocol import Engine
+from swift.llm.plan.plans import GeneratePlan, InferPlan, MergePlan
 from swift.llm.template import Template, open_template
 from swift.llm.template.check import verify
 from swift.llm.tokenizer import TextTokenizer, load_tokenizer
@@ -20,15 +23,12 @@ from swift.utils.hub import resolve
 from swift.utils.log import logger
 from swift.utils.manifest import MANIFEST, write_manifest
 
-__all__ = ["open_service", "open_text", "write_generation_config"]
+__all__ = ["fetch", "open_engine", "open_service", "open_text", "write_generation_config"]
 
 
 def open_text(plan: InferPlan) -> tuple[TextTokenizer, Template]:
     """Tokenizer and template of a plan; no weight is touched. A checkpoint's own tokenizer goes before its base's."""
-    folder = Path(plan.model.path)
-    if plan.adapter is not None and (Path(plan.adapter) / "tokenizer_config.json").is_file():
-        folder = Path(plan.adapter)
-    tokenizer = load_tokenizer(folder)
+    tokenizer = load_tokenizer(_text_folder(plan))
     template = open_template(plan.template.template_type, tokenizer, plan.template)
     if plan.verify_template:
         warning = verify(template, tokenizer).warning()
@@ -37,22 +37,83 @@ def open_text(plan: InferPlan) -> tuple[TextTokenizer, Template]:
     return tokenizer, template
 
 
+def _text_folder(plan: InferPlan) -> Path:
+    """Where the tokenizer lies: in the checkpoint that answers, if it has one, else with the model."""
+    default = next((one.path for one in plan.adapters if one.name == plan.default_adapter), None)
+    for folder in (plan.merge.checkpoint if plan.merge is not None else None, plan.adapter, default):
+        if folder is not None and (Path(folder) / "tokenizer_config.json").is_file():
+            return Path(folder)
+    return Path(plan.model.path)
+
+
 @contextmanager
 def open_service(plan: InferPlan) -> Iterator[ChatService]:
-    """Load everything and serve; the engine ends with the block. Raises ModelError, CheckpointError."""
-    from swift.llm.engine.pt import PtEngine
+    """Open the plan's engine with everything it needs, and serve; the engine ends with the block.
 
-    plan = _fetch(plan)
+    Adapters of the plan are loaded by name. Raises ModelError, CheckpointError, EngineError, EnvironmentsError.
+    """
+    plan = fetch(plan)
     tokenizer, template = open_text(plan)
-    model = _load(plan)
-    if plan.generation_config_path is not None:
-        write_generation_config(Path(plan.generation_config_path), plan.generate)
-        logger.info("sampling settings written to %s", plan.generation_config_path)
-    with PtEngine(model, max_batch=plan.max_batch_size, context=plan.context) as engine:
+    if plan.generation_config_path is not None and plan.merge is None:
+        _write_generation_config(plan)
+    with open_engine(plan, Constrainer(tokenizer, template.stop_ids)) as engine:
         yield ChatService(template, tokenizer, engine)
 
 
-def _fetch(plan: InferPlan) -> InferPlan:
+@contextmanager
+def open_engine(plan: InferPlan, constrain: Constrainer | None = None) -> Iterator[Engine]:
+    """The engine of a plan whose model is on this disk (`fetch`); ends with the block.
+
+    ``constrain`` makes what grammars allow for the engine pt; others read them themselves. Raises as `open_service`.
+    """
+    if plan.engine is not None:
+        from swift.llm.engine.launch import launch
+
+        model = plan.model if plan.merge is None else replace(plan.model, path=_merged(plan, plan.merge))
+        with launch(model, plan.engine, _text_folder(plan)) as remote:
+            yield remote
+        return
+    from swift.llm.engine.pt import PtEngine
+
+    model = _load(plan)
+    with PtEngine(
+        model,
+        max_batch=plan.max_batch_size,
+        context=plan.context,
+        constrain=constrain,
+        embeddings=_pooling(Path(plan.model.path)),
+    ) as engine:
+        for adapter in plan.adapters:
+            asyncio.run(engine.load_adapter(adapter.name, adapter.path))
+        yield engine
+
+
+def _pooling(folder: Path) -> Literal["mean", "last"] | None:
+    """How a model for embeddings makes one vector of many, as sentence-transformers writes it down; None: it is not one."""
+    path = folder / "1_Pooling" / "config.json"
+    if not path.is_file():
+        return None
+    modes = read_json(path)
+    return "mean" if modes.get("pooling_mode_mean_tokens") else "last" if modes.get("pooling_mode_lasttoken") else None
+
+
+def _write_generation_config(plan: InferPlan) -> None:
+    assert plan.generation_config_path is not None
+    write_generation_config(Path(plan.generation_config_path), plan.generate)
+    logger.info("sampling settings written to %s", plan.generation_config_path)
+
+
+def _merged(plan: InferPlan, merge: MergePlan) -> str:
+    """The folder of the model with the adapter folded in, made where it is not there yet."""
+    from swift.llm.merge.merge import merge_checkpoint
+
+    logger.info("%s", merge_checkpoint(merge).line())
+    if plan.generation_config_path is not None:
+        _write_generation_config(plan)
+    return merge.target
+
+
+def fetch(plan: InferPlan) -> InferPlan:
     """The plan with its model on this disk."""
     if plan.model.hub_id is None:
         return plan
@@ -67,11 +128,7 @@ def _load(plan: InferPlan) -> Any:
     from swift.tuners import load
 
     if plan.merge is not None:
-        from swift.llm.merge.merge import merge_checkpoint
-
-        result = merge_checkpoint(plan.merge)
-        logger.info("%s", result.line())
-        return load_model(replace(plan.model, path=plan.merge.target))
+        return load_model(replace(plan.model, path=_merged(plan, plan.merge)))
     model = load_model(plan.model)
     if plan.adapter is None:
         return model
@@ -86,8 +143,8 @@ def write_generation_config(path: Path, generate: GeneratePlan) -> None:
         raise ModelError(f"{path}: a JSON object is expected. Remove it, or copy it again.")
     settings = {
         "max_new_tokens": generate.max_new_tokens, "do_sample": generate.do_sample, "temperature": generate.temperature,
-        "top_k": generate.top_k, "top_p": generate.top_p, "repetition_penalty": generate.repetition_penalty,
-        "num_beams": generate.num_beams,
+        "top_k": generate.top_k, "top_p": generate.top_p, "min_p": generate.min_p,
+        "repetition_penalty": generate.repetition_penalty, "num_beams": generate.num_beams,
     }  # fmt: skip
     values = {**before, **{name: value for name, value in settings.items() if value is not None}}
     if json.dumps(values, sort_keys=True) == json.dumps(before, sort_keys=True):

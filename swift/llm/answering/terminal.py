@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -23,10 +23,12 @@ clear          forget the conversation
 reset-system   ask for another system prompt, and forget the conversation
 multi-line     let a question have several lines; it ends with # at the end of a line
 single-line    a question ends with its line (as at the beginning)
+/adapter NAME  answer with this adapter from now on; base: without any; no name: list them
 help           this list
 exit, quit     end; so do Ctrl-D, and Ctrl-C while nothing is being answered
 Ctrl-C         stop the answer that is being written"""
 
+ADAPTER, BASE = "/adapter", "base"
 COMMANDS = ("clear", "reset-system", "multi-line", "single-line", "help", "exit", "quit")
 QUESTION, MORE, SYSTEM = "<<< ", "... ", "system prompt (empty: the template's own): "
 
@@ -72,7 +74,10 @@ def open_reader() -> Reader:
 
 
 class Chat:
-    """One conversation, turn after turn. Answers are appended to ``result_path`` as JSON lines, if there is one."""
+    """One conversation, turn after turn. Answers are appended to ``result_path`` as JSON lines, if there is one.
+
+    ``adapters`` can be switched between by name; ``adapter`` answers first (None: the model as it is).
+    """
 
     def __init__(
         self,
@@ -83,6 +88,8 @@ class Chat:
         stream: bool = True,
         result_path: Path | None = None,
         write: Callable[[str], None] | None = None,
+        adapters: Sequence[str] = (),
+        adapter: str | None = None,
     ) -> None:
         self._service = service
         self._sampling = sampling
@@ -90,6 +97,8 @@ class Chat:
         self._stream = stream
         self._result_path = result_path
         self._write = write or _print
+        self._adapters = tuple(adapters)
+        self._adapter = adapter
         self._system: str | None = None
         self._messages: list[Message] = []
         self._multi_line = False
@@ -139,9 +148,23 @@ class Chat:
             )
         elif text == "help":
             self._write(HELP + "\n")
+        elif text.split(maxsplit=1)[0] == ADAPTER:
+            self._switch(text.removeprefix(ADAPTER).strip())
         else:
             return False
         return True
+
+    def _switch(self, name: str) -> None:
+        """Answer with another adapter; the conversation stays."""
+        if not self._adapters:
+            self._write("No adapters are loaded by name (--lora_modules name=path).\n")
+        elif not name or name not in (*self._adapters, BASE):
+            unknown = f"There is no adapter {name!r}. " if name else ""
+            known = ", ".join((*self._adapters, BASE))
+            self._write(f"{unknown}Now: {self._adapter or BASE}. There are: {known}.\n")
+        else:
+            self._adapter = None if name == BASE else name
+            self._write(f"From now on: {name}.\n")
 
     def _answer(self, question: str) -> None:
         """Answer and remember; an answer that was stopped is remembered as far as it came."""
@@ -169,7 +192,7 @@ class Chat:
             append_jsonl(self._result_path, result_row(conversation, text, None, self._service.template))
 
     async def _show(self, conversation: Conversation, sampling: Sampling, pieces: list[str]) -> None:
-        async for delta in self._service.stream(conversation, sampling):
+        async for delta in self._service.stream(conversation, sampling, adapter=self._adapter):
             pieces.append(delta.text)
             if self._stream:
                 self._write(delta.text)

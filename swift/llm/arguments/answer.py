@@ -15,8 +15,13 @@ class AnswerArguments:
         "Left out, the model answers untuned.", "infer", starred=True, path="always",
     )  # fmt: skip
     infer_backend: str = arg(
-        "AUTO", "Engine. AUTO takes vllm where it is installed and can run the model, otherwise pt.", "infer",
-        choices=("AUTO", "vllm", "pt", "lmdeploy"), starred=True,
+        "AUTO", "Engine. AUTO takes vllm where it is installed (`swift env add vllm`), there is a GPU and it can run the model, "
+        "otherwise pt.", "infer",
+        choices=("AUTO", "vllm", "pt", "lmdeploy", "sglang"), starred=True,
+    )  # fmt: skip
+    env_dir: str | None = arg(
+        None, "Folder of the engines' environments. Left out, the variable SWIFT_ENV_DIR, or envs in swift's cache.", "infer",
+        path="always",
     )  # fmt: skip
     load_args_from_ckpt_dir: bool = arg(True, "Take the model's settings from the checkpoint.", "infer")
     load_dataset_config: bool = arg(
@@ -52,6 +57,33 @@ class AnswerArguments:
         None, "Folder of that file; left out, infer_result in the checkpoint.", "infer", path="always",
     )  # fmt: skip
     max_batch_size: int = arg(16, "Rows that the engine pt answers at a time.", "infer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsArguments:
+    """How the rows of a data set are answered."""
+
+    use_adapter: str | None = arg(
+        None, "Adapter that answers, by its name in --lora_modules (default-lora: that of --ckpt_dir); base is the model "
+        "without any. A chat begins with it.", "infer", metavar="NAME",
+    )  # fmt: skip
+    best_of: int = arg(
+        1, "Answers drawn for each row; one is chosen, all are in the result file. Needs sampling.", "infer",
+    )  # fmt: skip
+    best_by: str = arg(
+        "logprob", "Which one is chosen. logprob: the highest mean log-probability of its tokens; majority: the commonest "
+        "text.", "infer", choices=("logprob", "majority"),
+    )  # fmt: skip
+    result_logprobs: int | None = arg(
+        None, "Write the log-probability of each token into the result file, with those of that many likeliest ones.", "infer",
+    )  # fmt: skip
+    resume: bool = arg(
+        True, "Go on with the unfinished result file of the same rows and settings in the same folder, where there is one; "
+        "false begins anew.", "infer",
+    )  # fmt: skip
+    score_labels: bool = arg(
+        True, "Where rows have labels, also measure how likely the model finds them: perplexity, token accuracy.", "infer",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

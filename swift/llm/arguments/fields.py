@@ -83,6 +83,7 @@ GROUPS: Mapping[str, str] = {
     "tuner-llamapro": "Tuner: LLaMA Pro",
     "tuner-adapter": "Tuner: adapter",
     "tuner-reft": "Tuner: ReFT",
+    "tuner-prompt": "Tuner: prompt tuning, prefix tuning, P-tuning",
     "misc": "Other",
 }
 

@@ -34,6 +34,21 @@ class GenerationArguments:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DrawArguments:
+    """Further ways to bend the scores of the next token."""
+
+    min_p: float | None = arg(
+        None, "Draw only tokens that are at least this share as likely as the likeliest one.", "generation",
+    )  # fmt: skip
+    presence_penalty: float = arg(
+        0.0, "Taken from the score of each token that the answer holds already, once; from -2 to 2.", "generation",
+    )  # fmt: skip
+    frequency_penalty: float = arg(
+        0.0, "The same for each time that the token occurred.", "generation",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class StopArguments:
     """Where an answer ends."""
 

@@ -11,20 +11,23 @@ class CombineArguments:
     """How several adapters of one base become one."""
 
     more_ckpt_dirs: Sequence[str] = arg(
-        (), "Further LoRA checkpoints of the same base, added into it together with ckpt_dir; the result is "
-        "<ckpt_dir>-combined.", "export", path="always",
+        (), "Further adapters of the same base, of any method that merges, added into it together with ckpt_dir; the "
+        "result is <ckpt_dir>-combined.", "export", path="always",
     )  # fmt: skip
     adapter_weights: Sequence[float] = arg(
         (), "Weight of each adapter, that of ckpt_dir first; negative ones subtract. Left out, equal shares of 1.", "export",
     )  # fmt: skip
     combination: str = arg(
-        "linear", "How adapters are added. linear (cat in PEFT): the weighted sum of their updates, exactly; svd: that, "
-        "cut to the largest rank; ties, dare_linear, dare_ties: PEFT's, on the factors, which must have one rank.", "export",
-        choices=("linear", "svd", "ties", "dare_linear", "dare_ties"), renamed={"cat": "linear"},
+        "linear", "How what the adapters change in the weights becomes one: linear (the weighted sum, exactly), ties, "
+        "dare_linear, dare_ties or magnitude_prune. LoRA also as PEFT has it: svd and ..._svd cut the result to the largest "
+        "rank, ..._factors work on the factors.", "export",
+        choices=("linear", "ties", "dare_linear", "dare_ties", "magnitude_prune", "svd", "ties_svd", "dare_linear_svd",
+        "dare_ties_svd", "magnitude_prune_svd", "ties_factors", "dare_linear_factors", "dare_ties_factors",
+        "magnitude_prune_factors"), renamed={"cat": "linear"},
     )  # fmt: skip
     combination_density: float | None = arg(
-        None, "Share of each adapter's values that ties (the largest) and the dare ways (random ones) keep; left "
-        "out, 0.2.", "export",
+        None, "Share of the values of each change that ties and magnitude_prune (the largest) and the dare ways (random "
+        "ones) keep; left out, 0.2.", "export",
     )  # fmt: skip
 
 
@@ -47,7 +50,8 @@ class ConvertArguments:
         "and the bits.", "export", path="always",
     )  # fmt: skip
     to_peft_format: bool = arg(
-        False, "Rewrite an adapter of the swift backend the way PEFT has it.", "export",
+        False, "Rewrite an adapter of the older own layout (tuner_backend swift) the way PEFT has it, as <ckpt_dir>-peft.",
+        "export",
     )  # fmt: skip
     to_ollama: bool = arg(False, "Write an Ollama Modelfile with the merged weights.", "export")
     ollama_output_dir: str | None = arg(

@@ -34,7 +34,7 @@ class ModelArguments:
     attn_impl: str = arg(
         "AUTO", "Attention implementation. varlen works sample by sample over a flat batch, without padding "
         "or mask; AUTO takes it where the model allows.", "model", choices=("AUTO", "sdpa", "eager",
-        "flash_attention_2", "flash_attention_3", "varlen"),
+        "flash_attention_2", "flash_attention_3", "flex_attention", "varlen"),
     )  # fmt: skip
     use_flash_attn: bool | None = arg(
         None, "Use FlashAttention. Left out, it is used where it is installed and the model and the device "

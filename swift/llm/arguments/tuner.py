@@ -7,7 +7,7 @@ from swift.llm.arguments.fields import Json, arg
 
 SFT_TYPES = (
     "lora", "full", "longlora", "adalora", "ia3", "llamapro", "adapter", "vera", "boft", "fourierft", "reft", "oft", "loha",
-    "lokr", "miss", "hra", "vblora",
+    "lokr", "miss", "hra", "vblora", "prompt_tuning", "prefix_tuning", "p_tuning", "xlora",
 )  # fmt: skip
 
 
@@ -17,7 +17,8 @@ class SftTypeArguments:
 
     sft_type: str = arg(
         "lora", "Tuning method. QLoRA is lora with quantization_bit 4.", "tuner", choices=SFT_TYPES,
-        starred=True, inherit=True, renamed={"bone": "miss"},
+        starred=True, inherit=True, renamed={"bone": "miss", "prompt": "prompt_tuning", "prefix": "prefix_tuning",
+        "p-tuning": "p_tuning", "x-lora": "xlora"},
     )  # fmt: skip
 
 
@@ -60,7 +61,8 @@ class TunerArguments(SftTypeArguments):
         "tuner-full", metavar="PREFIX",
     )  # fmt: skip
     freeze_vit: bool = arg(
-        False, "Leave the vision part of a multimodal model as it is.", "tuner-full", starred=True,
+        False, "Leave the vision part of a multimodal model as it is: full tuning freezes it, adapters do not go there.",
+        "tuner-full", starred=True,
     )  # fmt: skip
 
 
@@ -77,9 +79,11 @@ class LoraArguments:
     )  # fmt: skip
     init_lora_weights: str = arg(
         "true", "How the factors start. true leaves the model unchanged at first; pissa and olora take the main part of "
-        "the weights, eva that of the activations on the training set, loftq what 4-bit weights lose.", "tuner-lora",
-        choices=("true", "false", "gaussian", "orthogonal", "pissa", "pissa_niter_<N>", "olora", "loftq", "eva"),
-        renamed={"guassian": "gaussian", "True": "true", "False": "false"},
+        "the weights, eva that of the activations on the training set, corda that of the weights as these activations weigh "
+        "them, lora_ga that of the gradients there, loftq what 4-bit weights lose.", "tuner-lora",
+        choices=("true", "false", "gaussian", "orthogonal", "pissa", "pissa_niter_<N>", "olora", "loftq", "eva", "corda",
+                 "lora_ga"),
+        renamed={"lora-ga": "lora_ga", "guassian": "gaussian", "True": "true", "False": "false"},
     )  # fmt: skip
     lora_bias_trainable: str = arg("none", "Which biases are trained.", "tuner-lora", choices=("none", "all"))
     lora_dtype: str = arg(
@@ -90,6 +94,15 @@ class LoraArguments:
     use_rslora: bool = arg(False, "Scale by alpha over the square root of the rank (rsLoRA).", "tuner-lora")
     lora_lr_ratio: float | None = arg(
         None, "Learning rate of factor B over that of A (LoRA+); 10 to 16 is usual.", "tuner-lora",
+    )  # fmt: skip
+    relora_steps: int | None = arg(
+        None, "After every so many optimizer steps the factors go into the weights and begin anew (ReLoRA), so that the update "
+        "of the run gets a higher rank than theirs.", "tuner-lora",
+    )  # fmt: skip
+    relora_warmup_steps: int = arg(10, "Steps in which the learning rate rises again after a restart.", "tuner-lora")
+    relora_anneal_steps: int = arg(0, "Steps in which it falls before one.", "tuner-lora")
+    relora_prune_ratio: float = arg(
+        0.9, "Share of the optimizer's averages, the smallest ones, that a restart sets to zero.", "tuner-lora",
     )  # fmt: skip
 
 
@@ -152,6 +165,25 @@ class AdapterArguments:
     )  # fmt: skip
     vblora_topk: int = arg(2, "How many vectors are mixed.", "tuner-vblora")
     vblora_dropout: float = arg(0.0, "Dropout on the input of the adapter.", "tuner-vblora")
+    num_virtual_tokens: int = arg(20, "Number of learned tokens before each sample.", "tuner-prompt")
+    prompt_init: str = arg(
+        "vocab", "How the tokens of prompt tuning start: like tokens of the vocabulary, drawn by chance, or as random values.",
+        "tuner-prompt", choices=("vocab", "random"),
+    )  # fmt: skip
+    prompt_init_text: str | None = arg(
+        None, "Text whose tokens they start like, repeated or cut to num_virtual_tokens; left out, prompt_init says it.",
+        "tuner-prompt",
+    )  # fmt: skip
+    prefix_projection: bool = arg(
+        False, "Learn the prefix through a small network, which is left out of the result.", "tuner-prompt",
+    )  # fmt: skip
+    prompt_encoder_size: int | None = arg(
+        None, "Width of the network that makes the tokens (p_tuning, prefix_projection); left out, the model's.",
+        "tuner-prompt",
+    )  # fmt: skip
+    p_tuning_encoder: str = arg(
+        "mlp", "Kind of that network.", "tuner-prompt", choices=("mlp", "lstm"),
+    )  # fmt: skip
     llamapro_num_new_blocks: int = arg(4, "Number of layers that are inserted.", "tuner-llamapro")
     llamapro_num_groups: int | None = arg(
         None, "Groups that the new layers are spread over; left out, one for each of them.", "tuner-llamapro",
@@ -194,6 +226,9 @@ class LowRankTrainingArguments:
     )  # fmt: skip
     galore_with_embedding: bool = arg(False, "Project the embeddings as well.", "tuner-galore")
     galore_quantization: bool = arg(False, "Let the gap grow while projections stay alike (Q-GaLore).", "tuner-galore")
+    galore_weight_quant: bool = arg(
+        False, "Hold the projected weights in 8 bits, rounded stochastically.", "tuner-galore"
+    )
     galore_proj_quant: bool = arg(False, "Quantize the projections.", "tuner-galore")
     galore_proj_bits: int = arg(4, "Bits of quantized projections.", "tuner-galore")
     galore_proj_group_size: int = arg(256, "Group size of quantized projections.", "tuner-galore")

@@ -35,11 +35,10 @@ QUANTIZERS = (
     QuantRow(
         name="gptq",
         title="GPTQ",
-        requires=("optimum>=1.24", "gptqmodel>=5.0"),
-        trains_on_cpu=False,
+        requires=("optimum>=1.24", "gptqmodel>=5.0,<7.7"),
         adapters=("lora", "longlora", "adalora"),
     ),
-    QuantRow(name="awq", title="AWQ", requires=("gptqmodel>=5.0",), trains_on_cpu=False, adapters=("lora", "longlora")),
+    QuantRow(name="awq", title="AWQ", requires=("gptqmodel>=5.0,<7.7",), adapters=("lora", "longlora")),
     QuantRow(name="aqlm", title="AQLM", requires=("aqlm>=1.0.2",), gpu=True, adapters=("lora", "longlora")),
     QuantRow(
         name="compressed-tensors",

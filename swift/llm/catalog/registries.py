@@ -18,13 +18,14 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, TypeVar
 
-from swift.llm.catalog.rows import DatasetRow, ModelFamily, ModelRow, TemplateRow, TunerRow
+from swift.llm.catalog.rows import DatasetRow, EngineRow, ModelFamily, ModelRow, TemplateRow, TunerRow
 from swift.utils.errors import ArgumentError, DataError, SwiftError
 from swift.utils.files import read_json
 from swift.utils.registry import Registry, unknown
 
 __all__ = [
     "DATASET_MAPPING",
+    "ENGINE_MAPPING",
     "MODEL_MAPPING",
     "TEMPLATE_MAPPING",
     "TUNER_MAPPING",
@@ -77,6 +78,12 @@ def _tuners() -> Iterator[tuple[TunerRow, str]]:
             yield value, module.__name__
 
 
+def _engines() -> Iterator[tuple[EngineRow, str]]:
+    module = importlib.import_module(f"{_HERE}.engines")
+    for row in module.ENGINES:
+        yield row, module.__name__
+
+
 MODEL_MAPPING: Registry[ModelRow] = Registry("model_type", fill=_models)
 """Every model by its ``model_type``: ours, and those that were registered."""
 
@@ -88,6 +95,9 @@ DATASET_MAPPING: Registry[DatasetRow] = Registry("data set", fill=_datasets)
 
 TUNER_MAPPING: Registry[TunerRow] = Registry("sft_type", fill=_tuners)
 """Every tuning method, those that are planned included."""
+
+ENGINE_MAPPING: Registry[EngineRow] = Registry("infer_backend", fill=_engines)
+"""Every engine that answers."""
 
 
 def expand(family: ModelFamily) -> tuple[ModelRow, ...]:

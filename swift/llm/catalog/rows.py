@@ -194,7 +194,9 @@ class TunerRow:
     ``tuner`` names a class that follows ``swift.tuners.base.Tuner``; None: not in this version. ``settings`` names the class
     that reads ``arguments``, those of the command line that are this method's (some are of several methods). ``adapter``: a
     checkpoint is laid over its base, otherwise it is a whole model; ``placed``: the adapter goes where --target_modules says;
-    ``combines``: several of its adapters can be weighted and added.
+    ``combines``: several of its adapters can be combined by their factors, as peft does it (by what they change in the weights, those
+    of every method that merges can); ``padded``: it needs samples in rows of their own, ``recomputes``
+    False: it does not work with gradient checkpointing.
     """
 
     name: str
@@ -207,6 +209,8 @@ class TunerRow:
     adapter: bool = True
     placed: bool = True
     combines: bool = False
+    padded: bool = False
+    recomputes: bool = True
     help: str = ""
     status: Literal["ready", "planned"] = "ready"
 
@@ -218,7 +222,7 @@ class QuantRow:
     ``spellings`` are further names that ``quantization_config`` of a ``config.json`` uses. ``bits`` are the widths that plain
     weights can be quantised to while they are loaded, empty: only files that are quantised already are read. ``requires`` are
     packages (with the least version) that run such weights, ``adapter_requires`` those that an adapter over them needs besides;
-    ``gpu``: nothing runs without one; ``trains_on_cpu`` False: its kernels for CPUs pass no gradients on. ``adapters`` are the tuning methods that work over the packed weights. ``expands``: the
+    ``gpu``: nothing runs without one. ``adapters`` are the tuning methods that work over the packed weights. ``expands``: the
     weights can be turned into plain ones while they are loaded; training does that, so everything works on them.
     """
 
@@ -229,7 +233,28 @@ class QuantRow:
     requires: tuple[str, ...] = ()
     adapter_requires: tuple[str, ...] = ()
     gpu: bool = False
-    trains_on_cpu: bool = True
     adapters: tuple[str, ...] = ()
     expands: bool = False
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRow:
+    """An engine that answers. ``environment`` names what has its packages, None: it runs in this process.
+
+    ``module`` has its ``command`` and ``variables``, ``dialect`` is the class that speaks with it. ``arguments`` are those of the
+    command line that are this engine's. ``gpu``: nothing runs without one. ``adapters``: it serves adapters by name; ``grammars``: it keeps
+    answers to a grammar; ``keyed``: it asks for a key that only we know.
+    """
+
+    name: str
+    title: str
+    environment: str | None = None
+    module: str | None = None
+    dialect: str | None = None
+    arguments: tuple[str, ...] = ()
+    gpu: bool = False
+    adapters: bool = False
+    grammars: bool = False
+    keyed: bool = False
     help: str = ""

@@ -11,12 +11,12 @@ LORA = TunerRow(
     settings="swift.tuners.lora.config:LoraSettings",
     arguments=(
         "lora_rank", "lora_alpha", "lora_dropout", "init_lora_weights", "lora_bias_trainable", "lora_dtype", "use_dora",
-        "use_rslora", "lora_lr_ratio",
+        "use_rslora", "lora_lr_ratio", "relora_steps", "relora_warmup_steps", "relora_anneal_steps", "relora_prune_ratio",
     ),
     paper="https://arxiv.org/abs/2106.09685",
     combines=True,
-    help="Also DoRA (--use_dora), rsLoRA (--use_rslora), LoRA+ (--lora_lr_ratio), PiSSA, OLoRA, EVA, LoftQ "
-    "(--init_lora_weights); goes to embeddings and to experts (--target_modules EMBEDDING EXPERTS).",
+    help="Also DoRA (--use_dora), rsLoRA (--use_rslora), LoRA+ (--lora_lr_ratio), PiSSA, OLoRA, EVA, CorDA, LoRA-GA, LoftQ "
+    "(--init_lora_weights), ReLoRA (--relora_steps); goes to embeddings and to experts (--target_modules EMBEDDING EXPERTS).",
 )  # fmt: skip
 
 FULL = TunerRow(
@@ -24,7 +24,7 @@ FULL = TunerRow(
     title="Full tuning: the weights themselves, all or all but the frozen ones",
     tuner="swift.tuners.full.tuner:FullTuner",
     settings="swift.tuners.full.config:FullSettings",
-    arguments=("freeze_parameters", "freeze_parameters_ratio", "additional_trainable_parameters"),
+    arguments=("freeze_parameters", "freeze_parameters_ratio", "additional_trainable_parameters", "freeze_vit"),
     adapter=False,
     help="Freeze with --freeze_parameters, --freeze_parameters_ratio, --additional_trainable_parameters.",
 )
@@ -36,7 +36,7 @@ LONGLORA = TunerRow(
     settings="swift.tuners.lora.config:LoraSettings",
     arguments=(
         "lora_rank", "lora_alpha", "lora_dropout", "init_lora_weights", "lora_bias_trainable", "lora_dtype", "use_dora",
-        "use_rslora", "lora_lr_ratio",
+        "use_rslora", "lora_lr_ratio", "relora_steps", "relora_warmup_steps", "relora_anneal_steps", "relora_prune_ratio",
     ),
     paper="https://arxiv.org/abs/2309.12307",
     help="Trains embeddings and norms, too; groups of a quarter of --max_length attend to each other while training, half of "
@@ -195,4 +195,58 @@ VBLORA = TunerRow(
     arguments=("vblora_rank", "vblora_num_vectors", "vblora_vector_length", "vblora_topk", "vblora_dropout"),
     paper="https://arxiv.org/abs/2405.15179",
     help="Very few parameters in large models. Wants a high rate (1e-2).",
+)
+
+PROMPT_TUNING = TunerRow(
+    name="prompt_tuning",
+    title="Prompt tuning: learned embeddings before each sample",
+    tuner="swift.tuners.prompt_tuning.tuner:PromptTuner",
+    settings="swift.tuners.prompt_tuning.config:PromptSettings",
+    arguments=("num_virtual_tokens", "prompt_init", "prompt_init_text"),
+    paper="https://arxiv.org/abs/2104.08691",
+    merges=False,
+    placed=False,
+    padded=True,
+    help="No weight changes. Batches are padded; answers come one at a time. Wants a high rate (3e-2) and large models.",
+)
+
+PREFIX_TUNING = TunerRow(
+    name="prefix_tuning",
+    title="Prefix tuning: learned keys and values before each sample, in every layer",
+    tuner="swift.tuners.prefix_tuning.tuner:PrefixTuner",
+    settings="swift.tuners.prefix_tuning.config:PrefixSettings",
+    arguments=("num_virtual_tokens", "prefix_projection", "prompt_encoder_size"),
+    paper="https://arxiv.org/abs/2101.00190",
+    merges=False,
+    placed=False,
+    padded=True,
+    recomputes=False,
+    help="No weight changes. Batches are padded; answers come one at a time. Wants a high rate (1e-2); --prefix_projection true "
+    "learns through a network, as the paper does.",
+)
+
+P_TUNING = TunerRow(
+    name="p_tuning",
+    title="P-tuning: embeddings before each sample, made by a small network",
+    tuner="swift.tuners.p_tuning.tuner:PTuner",
+    settings="swift.tuners.p_tuning.config:PTuningSettings",
+    arguments=("num_virtual_tokens", "prompt_encoder_size", "p_tuning_encoder"),
+    paper="https://arxiv.org/abs/2103.10385",
+    merges=False,
+    placed=False,
+    padded=True,
+    help="No weight changes; the network is left out of the result. Batches are padded; answers come one at a time. Wants a "
+    "rate of 1e-3.",
+)
+
+XLORA = TunerRow(
+    name="xlora",
+    title="X-LoRA: a mixture of finished LoRA adapters",
+    tuner=None,
+    paper="https://arxiv.org/abs/2402.07148",
+    merges=False,
+    status="planned",
+    help="peft 0.21 runs it only without the key/value cache, so that each answer costs as many passes over its whole text as it "
+    "has tokens, and its checkpoints break when the folders of their adapters move. merge-lora --more_ckpt_dirs adds several "
+    "adapters with fixed weights.",
 )

@@ -31,6 +31,11 @@ class Detokenizer:
         self.text = ""
         self.stopped: str | None = None
 
+    @property
+    def num_characters(self) -> int:
+        """Whole characters read so far, those that are held back included."""
+        return len(self.text) + len(self._held)
+
     def push(self, ids: Sequence[int]) -> str:
         """Take new ids; returns the new text that is safe to show (often empty in the middle of a character)."""
         if self.stopped is not None or not ids:

@@ -1,4 +1,4 @@
-"""Conversations in, answers out: the template, the engine, the detokenizer and the tool parser as one object.
+"""Conversations in, answers out: the template, the engine, the detokenizer and the sorter as one object.
 
 `swift infer`, the server, evaluation and the pages use the same one. Knows no tensor, no file and no screen.
 """
@@ -6,36 +6,53 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from swift.llm.chat.detokenize import Detokenizer
-from swift.llm.core import Conversation, Message, Sampling, Tokenizer
+from swift.llm.chat.logprobs import LogprobText, TextLogprob
+from swift.llm.chat.reading import TextReader
+from swift.llm.chat.sorting import CallDelta, Sorter, opens_thinking
+from swift.llm.chat.tool_grammar import tool_grammar
+from swift.llm.core import Conversation, Grammar, Message, Sampling, Tokenizer, ToolCall
 from swift.llm.engine.protocol import Engine, Finish, GenerateRequest
 from swift.llm.template import Template
 from swift.utils.errors import DataError, EngineError, SwiftError
 
-__all__ = ["Answer", "ChatService", "Delta"]
+__all__ = ["Answer", "CallDelta", "ChatService", "Delta", "TextLogprob"]
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """New text of an answer; ``finish`` on the last one only. Tokens are counted up to and with this delta."""
+    """New text of an answer; ``finish`` on the last one only. Tokens are counted up to and with this delta.
+
+    ``text`` is raw. ``content``, ``reasoning`` and ``calls`` are the same text sorted into what the message holds; they may
+    come later than ``text`` does, while it is open what a piece belongs to. ``logprobs``: one for each token whose text has
+    been let out. ``prompt_logprobs`` (one for each token of the prompt but the first) are said with the first delta,
+    ``num_reused`` (tokens of the prompt found in the engine's cache) once, when the engine says it.
+    """
 
     text: str
     finish: Finish | None
     num_tokens: int
     num_prompt_tokens: int
+    content: str = ""
+    reasoning: str = ""
+    calls: tuple[CallDelta, ...] = ()
+    logprobs: tuple[TextLogprob, ...] = ()
+    prompt_logprobs: tuple[TextLogprob, ...] = ()
+    num_reused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A whole answer: ``text`` as generated, ``message`` with reasoning and tool calls taken out of it.
 
-    ``error`` says why there is none (a prompt that is too long, for one); then ``finish`` is None.
+    ``error`` says why there is none (a prompt that is too long, for one); then ``finish`` is None. ``logprobs`` and
+    ``num_reused`` as in `Delta`.
     """
 
     text: str
@@ -44,6 +61,8 @@ class Answer:
     num_tokens: int
     num_prompt_tokens: int
     error: str | None = None
+    logprobs: tuple[TextLogprob, ...] = ()
+    num_reused: int = 0
 
 
 class ChatService:
@@ -56,6 +75,7 @@ class ChatService:
         self.template = template
         self.tokenizer = tokenizer
         self.engine = engine
+        self._logprob_text = LogprobText(tokenizer)
 
     def encode(self, conversation: Conversation) -> tuple[int, ...]:
         """The prompt's ids. Raises DataError for one that the template cannot express or that is over its limit."""
@@ -67,42 +87,130 @@ class ChatService:
             ids = ids[-limit:]
         return tuple(ids)
 
-    async def stream(self, conversation: Conversation, sampling: Sampling) -> AsyncIterator[Delta]:
-        """The answer as it grows; leaving early frees the engine. Raises DataError, EngineError."""
+    def tool_grammar(self, conversation: Conversation, name: str | None = None) -> Grammar:
+        """What forces a call of the tool ``name``, or of any of the conversation's (None).
+
+        Raises DataError for an unknown tool, or where the template's tool format has no such grammar.
+        """
+        opened = self._opened(conversation, self.encode(conversation))
+        return tool_grammar(self.template, conversation, name, opened=opened)
+
+    def _opened(self, conversation: Conversation, prompt: Sequence[int]) -> bool:
+        return opens_thinking(self.template, conversation, lambda: self.tokenizer.decode(prompt[-32:]))
+
+    async def stream(
+        self,
+        conversation: Conversation,
+        sampling: Sampling,
+        *,
+        adapter: str | None = None,
+        logprobs: int | None = None,
+        grammar: Grammar | None = None,
+        request_id: str | None = None,
+    ) -> AsyncIterator[Delta]:
+        """The answer as it grows; leaving early frees the engine.
+
+        ``adapter`` names one that the engine has loaded; ``logprobs``: log-probabilities of the answer's tokens, with that many
+        likeliest ones beside each; ``grammar`` bounds what may be written; ``request_id`` is the engine's name for the request
+        (`Engine.abort`). Raises DataError, EngineError.
+        """
         prompt = self.encode(conversation)
-        request = GenerateRequest(uuid.uuid4().hex, prompt, sampling, self.template.stop_ids)
-        detokenizer = Detokenizer(self.tokenizer, (*self.template.stop_strings_for(conversation), *sampling.stop))
-        num_tokens = 0
+        sorter = Sorter(self.template, conversation.tools, opened=self._opened(conversation, prompt))
+        request = GenerateRequest(
+            request_id or uuid.uuid4().hex,
+            prompt,
+            sampling,
+            self.template.stop_ids,
+            adapter=adapter,
+            logprobs=logprobs,
+            grammar=grammar,
+        )
+        stop = (*self.template.stop_strings_for(conversation), *sampling.stop)
+        async with aclosing(self._deltas(request, stop)) as deltas:  # type: ignore[type-var]
+            async for delta in deltas:
+                piece = sorter.push(delta.text, is_end=delta.finish is not None)
+                yield replace(delta, content=piece.content, reasoning=piece.reasoning, calls=piece.calls)
+
+    async def stream_prompt(
+        self,
+        ids: tuple[int, ...],
+        sampling: Sampling,
+        *,
+        adapter: str | None = None,
+        logprobs: int | None = None,
+        prompt_logprobs: int | None = None,
+        grammar: Grammar | None = None,
+        stop_ids: tuple[int, ...] | None = None,
+        request_id: str | None = None,
+    ) -> AsyncIterator[Delta]:
+        """What follows a prompt that is given as ids, as plain text: ``content`` is ``text``, nothing is parsed.
+
+        ``stop_ids`` None: only the tokenizer's end of text ends it. Raises EngineError.
+        """
+        if stop_ids is None:
+            eos = self.tokenizer.eos_token_id
+            stop_ids = () if eos is None else (eos,)
+        request = GenerateRequest(
+            request_id or uuid.uuid4().hex,
+            tuple(ids),
+            sampling,
+            stop_ids,
+            adapter=adapter,
+            logprobs=logprobs,
+            prompt_logprobs=prompt_logprobs,
+            grammar=grammar,
+        )
+        async with aclosing(self._deltas(request, sampling.stop)) as deltas:  # type: ignore[type-var]
+            async for delta in deltas:
+                yield replace(delta, content=delta.text)
+
+    async def _deltas(self, request: GenerateRequest, stop: Sequence[str]) -> AsyncIterator[Delta]:
+        """The engine's steps as text and log-probabilities; the stop strings are searched here."""
+        reader = TextReader(self.tokenizer, stop, self._logprob_text if request.logprobs is not None else None)
+        num_tokens, reused = 0, 0
+        prompt_logprobs: tuple[TextLogprob, ...] = ()
         async with aclosing(self.engine.generate(request)) as steps:  # type: ignore[type-var]
             async for step in steps:
                 num_tokens += len(step.token_ids)
-                is_stop_id = step.finish == "stop" and step.token_ids and step.token_ids[-1] in request.stop_ids
-                text = detokenizer.push(step.token_ids[:-1] if is_stop_id else step.token_ids)
-                finish = step.finish
-                if finish is not None:
-                    text += detokenizer.finish()
-                if detokenizer.stopped is not None:
-                    finish = "stop"
-                if text or finish is not None:
-                    yield Delta(text, finish, num_tokens, len(prompt))
+                reused += step.num_reused
+                if step.prompt_logprobs:
+                    prompt_logprobs = tuple(map(self._logprob_text.of, step.prompt_logprobs))
+                ids, logprobs = step.token_ids, step.logprobs
+                if step.finish == "stop" and ids and ids[-1] in request.stop_ids:
+                    ids, logprobs = ids[:-1], logprobs[: len(ids) - 1]
+                text, told = reader.push(ids, logprobs, is_end=step.finish is not None)
+                finish = "stop" if reader.stopped is not None else step.finish
+                if text or told or finish is not None:
+                    yield Delta(
+                        text, finish, num_tokens, len(request.prompt), logprobs=told,
+                        prompt_logprobs=prompt_logprobs, num_reused=reused,
+                    )  # fmt: skip
+                    reused, prompt_logprobs = 0, ()
                 if finish is not None:
                     return
 
     async def answer(
-        self, conversation: Conversation, sampling: Sampling, on_text: Callable[[str], None] | None = None
+        self,
+        conversation: Conversation,
+        sampling: Sampling,
+        on_text: Callable[[str], None] | None = None,
+        *,
+        adapter: str | None = None,
+        logprobs: int | None = None,
+        grammar: Grammar | None = None,
+        request_id: str | None = None,
     ) -> Answer:
         """The whole answer; ``on_text`` is given its text as it comes. Raises DataError, EngineError."""
-        text, last = "", None
-        async with aclosing(self.stream(conversation, sampling)) as deltas:  # type: ignore[type-var]
+        whole, last = _Whole(), None
+        options = {"adapter": adapter, "logprobs": logprobs, "grammar": grammar, "request_id": request_id}
+        async with aclosing(self.stream(conversation, sampling, **options)) as deltas:  # type: ignore[type-var,arg-type]
             async for last in deltas:
-                text += last.text
+                whole.add(last)
                 if on_text is not None and last.text:
                     on_text(last.text)
         if last is None:
             raise EngineError("the engine ended without an answer.")
-        return Answer(
-            text, self.template.parse(text, conversation.tools), last.finish, last.num_tokens, last.num_prompt_tokens
-        )
+        return whole.answer(last)
 
     async def chat(self, conversation: Conversation, sampling: Sampling) -> Message:
         """The answer as the conversation's next message. Raises DataError, EngineError."""
@@ -115,19 +223,30 @@ class ChatService:
         *,
         max_batch: int = 16,
         on_text: Callable[[int, str], None] | None = None,
+        first: int = 0,
+        adapter: str | None = None,
+        logprobs: int | None = None,
     ) -> Iterator[Answer]:
         """Answers in the order of the conversations, which are read as they are needed; outside asyncio only.
 
         ``max_batch`` are answered at a time; a slow one does not keep others from starting until that many answers wait
-        behind it. A seed is given on as seed + row number, so that a row's answer does not depend on its neighbours.
+        behind it. A seed is given on as seed + row number, so that a row's answer does not depend on its neighbours; rows are
+        numbered from ``first`` on.
         ``on_text(row number, text)`` shows the row whose turn it is as it grows. What cannot be answered is an `Answer`
         with ``error``.
         """
         with asyncio.Runner() as runner:
             jobs: deque[_Job] = deque()
-            rows = iter(enumerate(conversations))
+            rows = iter(enumerate(conversations, first))
             free = asyncio.Semaphore(max_batch)
             loop = runner.get_loop()
+
+            async def work(job: _Job, row: Conversation, seeded: Sampling) -> Answer:
+                async with free:
+                    try:
+                        return await self.answer(row, seeded, job.add, adapter=adapter, logprobs=logprobs)
+                    except SwiftError as error:
+                        return Answer("", Message("assistant", ""), None, 0, 0, str(error))
 
             def refill() -> None:
                 while len(jobs) < 2 * max_batch:
@@ -136,7 +255,7 @@ class ChatService:
                         return
                     seeded = sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + number)
                     job = _Job(number)
-                    job.task = loop.create_task(self._work(job, row, seeded, free))
+                    job.task = loop.create_task(work(job, row, seeded))
                     jobs.append(job)
 
             refill()
@@ -146,13 +265,6 @@ class ChatService:
                 yield runner.run(_result(jobs[0]))
                 jobs.popleft()
                 refill()
-
-    async def _work(self, job: _Job, conversation: Conversation, sampling: Sampling, free: asyncio.Semaphore) -> Answer:
-        async with free:
-            try:
-                return await self.answer(conversation, sampling, job.add)
-            except SwiftError as error:
-                return Answer("", Message("assistant", ""), None, 0, 0, str(error))
 
     def chat_batch(
         self, conversations: Sequence[Conversation], sampling: Sampling, max_batch: int = 16
@@ -164,6 +276,48 @@ class ChatService:
                 raise EngineError(f"row {number}: {answer.error}")
             messages.append(answer.message)
         return messages
+
+
+@dataclass(slots=True)
+class _Whole:
+    """An answer's deltas put together again: the message is what a client that joins the stream sees."""
+
+    text: list[str] = field(default_factory=list)
+    content: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    heads: dict[int, CallDelta] = field(default_factory=dict)
+    arguments: dict[int, str] = field(default_factory=dict)
+    logprobs: list[TextLogprob] = field(default_factory=list)
+    num_reused: int = 0
+
+    def add(self, delta: Delta) -> None:
+        self.text.append(delta.text)
+        self.content.append(delta.content)
+        self.reasoning.append(delta.reasoning)
+        self.logprobs += delta.logprobs
+        self.num_reused += delta.num_reused
+        for call in delta.calls:
+            self.heads.setdefault(call.index, call)
+            self.arguments[call.index] = self.arguments.get(call.index, "") + call.arguments
+
+    def answer(self, last: Delta) -> Answer:
+        calls = tuple(
+            ToolCall(head.name or "", _object(self.arguments[index]), head.id) for index, head in self.heads.items()
+        )
+        message = Message("assistant", "".join(self.content), "".join(self.reasoning) or None, calls)
+        return Answer(
+            "".join(self.text), message, last.finish, last.num_tokens, last.num_prompt_tokens,
+            logprobs=tuple(self.logprobs), num_reused=self.num_reused,
+        )  # fmt: skip
+
+
+def _object(text: str) -> dict[str, object] | str:
+    """Arguments as the object that they are; as text where they are none (an answer that was cut off in them)."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return value if isinstance(value, dict) else text
 
 
 class _Job:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,16 @@ from swift.llm.plan.plans import DataPlan
 from swift.utils import environ
 from swift.utils.errors import DataError
 
-__all__ = ["CHUNK_ROWS", "check_first", "encode_source", "explain_lost", "parsed_text", "split_blocks"]
+__all__ = [
+    "CHUNK_ROWS",
+    "Fate",
+    "check_first",
+    "encode_rows",
+    "encode_source",
+    "explain_lost",
+    "parsed_text",
+    "split_blocks",
+]
 
 CHUNK_ROWS = 1024
 
@@ -123,6 +132,65 @@ class _Reading:
                 yield number, chunk, self._wanted[low:high]
 
 
+@dataclass(slots=True)
+class Fate:
+    """What became of one row: its samples, and where it was lost or cut, why, and how many tokens it had before.
+
+    ``was_split``: it was longer than a block; ``empty_turns`` counts messages without content.
+    """
+
+    samples: list[Encoded] = field(default_factory=list)
+    action: Literal["lost", "cut"] | None = None
+    reason: str = ""
+    tokens: int = 0
+    was_split: bool = False
+    empty_turns: int = 0
+
+    def line(self, source: str, line: int, row: int) -> LedgerLine:
+        """The ledger's line of a row that was lost or cut."""
+        assert self.action is not None
+        return LedgerLine(source, line, row, self.action, self.reason, self.tokens)
+
+
+def encode_rows(
+    rows: Iterable[tuple[RowParser, Any, Place]], encoder: BatchEncoder, block: int | None
+) -> list[Fate]:  # fmt: skip
+    """What becomes of each row, in order: parsed on its own, encoded together; what is longer than ``block`` is split."""
+    fates: list[Fate] = []
+    conversations: list[Conversation] = []
+    encoded: list[Fate] = []
+    for parser, values, place in rows:
+        parsed = parsed_text(parser, values, place)
+        if isinstance(parsed, Dropped):
+            fates.append(Fate(action="lost", reason=parsed.reason, tokens=parsed.tokens))
+            continue
+        fates.append(Fate(empty_turns=_empty_turns(parsed)))
+        encoded.append(fates[-1])
+        conversations.append(parsed)
+    results = encoder.encode_batch(conversations) if conversations else []
+    for fate, result in zip(encoded, results, strict=True):
+        if isinstance(result, Dropped):
+            fate.action, fate.reason, fate.tokens = "lost", result.reason, result.tokens
+            continue
+        fate.samples = [result]
+        if block is not None and len(result) > block:
+            fate.was_split = True
+            # a block of nothing but a long question teaches nothing
+            fate.samples = [part for part in split_blocks(result, block) if part.trained.any()]
+        if result.cut_tokens:
+            fate.action, fate.tokens = "cut", len(result) + result.cut_tokens
+            fate.reason = f"{fate.tokens:,} tokens, cut to {len(result):,}"
+    return fates
+
+
+def _empty_turns(conversation: Conversation) -> int:
+    count = 0
+    for message in conversation.messages:
+        content = message.content
+        count += (not content or content.isspace()) and not message.tool_calls
+    return count
+
+
 def parsed_text(parser: RowParser, values: Any, place: Place) -> Conversation | Dropped:
     """One row as a conversation that can be trained on as text, or why not."""
     parsed = parser.parse(values, place)
@@ -143,45 +211,22 @@ class _ChunkEncoder:
 
     def __call__(self, chunk: Chunk, wanted: Wanted) -> _Encoded:
         chosen = range(len(chunk.rows)) if wanted is None else (wanted - chunk.first).tolist()
-        file = str(chunk.file)
         path = str(self.source.files[chunk.file])
-        ledger: list[LedgerLine] = []
-
-        def lose(i: int, dropped: Dropped) -> None:
-            ledger.append(LedgerLine(file, chunk.lines[i], chunk.first + i, "lost", dropped.reason, dropped.tokens))
-
-        numbers, conversations, empty_turns = [], [], 0
-        for i in chosen:
-            parsed = parsed_text(self.parser, chunk.rows[i], Place(path, chunk.lines[i]))
-            if isinstance(parsed, Dropped):
-                lose(i, parsed)
-                continue
-            numbers.append(i)
-            conversations.append(parsed)
-            for message in parsed.messages:
-                content = message.content
-                empty_turns += (not content or content.isspace()) and not message.tool_calls
+        given = [(self.parser, chunk.rows[i], Place(path, chunk.lines[i])) for i in chosen]
+        fates = encode_rows(given, self.encoder, self.block)
         rows: list[int] = []
         lines: list[int] = []
         samples: list[Encoded] = []
-        split_rows = 0
-        for i, result in zip(numbers, self.encoder.encode_batch(conversations) if conversations else [], strict=True):
-            if isinstance(result, Dropped):
-                lose(i, result)
-                continue
-            blocks = [result]
-            if self.block is not None and len(result) > self.block:
-                split_rows += 1
-                # a block of nothing but a long question teaches nothing
-                blocks = [block for block in split_blocks(result, self.block) if block.trained.any()]
-            rows += [chunk.first + i] * len(blocks)
-            lines += [chunk.lines[i]] * len(blocks)
-            samples += blocks
-            if result.cut_tokens:
-                before = len(result) + result.cut_tokens
-                reason = f"{before:,} tokens, cut to {len(result):,}"
-                ledger.append(LedgerLine(file, chunk.lines[i], chunk.first + i, "cut", reason, before))
-        ledger.sort(key=lambda line: line.row)
+        ledger: list[LedgerLine] = []
+        split_rows = empty_turns = 0
+        for i, fate in zip(chosen, fates, strict=True):
+            rows += [chunk.first + i] * len(fate.samples)
+            lines += [chunk.lines[i]] * len(fate.samples)
+            samples += fate.samples
+            split_rows += fate.was_split
+            empty_turns += fate.empty_turns
+            if fate.action is not None:
+                ledger.append(fate.line(str(chunk.file), chunk.lines[i], chunk.first + i))
         columns = Columns.of(rows, lines, chunk.file, samples) if samples else None
         return _Encoded(columns, ledger, len(chunk.rows), split_rows, empty_turns)
 

@@ -120,13 +120,14 @@ def read_conversations(plan: DataPlan, which: Literal["train", "val"] = "val") -
 @dataclass(frozen=True, slots=True)
 class _Part:
     """One source of the plan; ``salt`` makes its draws its own: its place in the list, and no folder name.
-    ``item``: which of ``--dataset`` or ``--val_dataset`` it belongs to.
+    ``item``: which of ``--dataset`` or ``--val_dataset`` it belongs to; ``parser`` reads its rows to train on.
     """
 
     source: Source
     only_val: bool
     salt: str
-    item: int = 0
+    item: int
+    parser: RowParser
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,8 @@ def _parts(plan: DataPlan) -> list[_Part]:
             for source in locate(item, DATASET_MAPPING, use_hf=plan.use_hf)
         ]
         for i, (number, source) in enumerate(sources):
-            parts.append(_Part(source, only_val, f"{'val' if only_val else 'train'}{i}", number))
+            parser = RowParser(source.row, plan.names, plan.authors)
+            parts.append(_Part(source, only_val, f"{'val' if only_val else 'train'}{i}", number, parser))
     if not parts:
         raise DataError("no data set is given. Name one with --dataset: a registered name, a hub id or a file.")
     return parts
@@ -211,18 +213,16 @@ def _build(part: _Part, plan: DataPlan, encoder: BatchEncoder, progress: bool, w
         drawn=drawn_by,
         shard=plan.shard,
     )
-
-    parser = RowParser(row, plan.names, plan.authors)
     folder, reuse = cache_folder(plan.cache_dir), environ.DATASET_ENABLE_CACHE.read()
     if plan.lazy:
-        return open_lazy(folder, key, source, parser, encoder, plan)
+        return open_lazy(folder, key, source, part.parser, encoder, plan)
 
     def build(parts: Parts) -> tuple[int, int]:
         wanted = None
         if source.count >= 0 or plan.shard is not None:
             both = _draw(part, plan, source.num_rows())
             wanted = np.union1d(both.train, both.val)
-        return encode_source(source, parser, plan, encoder, wanted, parts, progress)
+        return encode_source(source, part.parser, plan, encoder, wanted, parts, progress)
 
     try:
         built = open_or_build(folder, key, build, worker=worker, reuse=reuse)
@@ -248,7 +248,7 @@ def _load(part: _Part, plan: DataPlan, built: Built) -> _Loaded:
     )  # fmt: skip
     judge(
         source.label, drawn, ledger, strict=plan.strict, check_strategy=plan.check_strategy,
-        max_lost_ratio=plan.max_lost_ratio, max_length=plan.max_length, advise=RowParser(source.row).advice,
+        max_lost_ratio=plan.max_lost_ratio, max_length=plan.max_length, advise=part.parser.advice,
     )  # fmt: skip
     train, val = samples_of_rows(store, both.train), samples_of_rows(store, both.val)
     lost = count_reasons(ledger)

@@ -1,4 +1,4 @@
-"""A transformers model that reads flat batches against caches: attention switched, checked once, and put back.
+"""A transformers model that reads flat batches against one pool: layers and attention switched, checked once, and put back.
 
 Knows no sampling and no queue.
 """
@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from swift.kernels.cached import CachedStep, Chunk, RequestCache, register
+from swift.kernels.cached import CachedStep, Chunk, Pool, register
+from swift.llm.engine.adapters import Layers
 from swift.llm.engine.schedule import Running
 from swift.utils.errors import EngineError
 from swift.utils.log import logger
@@ -24,10 +25,11 @@ _PROBE = 7  # tokens: enough for a prompt in two pieces and one more token
 
 
 class FlatModel:
-    """The causal language model inside ``model``; an adapter that peft put into its layers stays active.
+    """The causal language model inside ``model``; an adapter that it was opened with stays active.
 
-    ``long_positions``: the length from which on rope scaling uses other frequencies (longrope); a cache from before it is
-    of no use after it. None for all other models.
+    ``long_positions``: the length from which on rope scaling uses other frequencies (longrope); values from before it are
+    of no use after it. None for all other models. ``bytes_per_token``: what the cache takes. ``layers``: its linear layers
+    and their adapters. ``can_reuse``: whether a token's keys and values depend on nothing but the tokens before it.
     """
 
     def __init__(self, model: Any) -> None:
@@ -40,6 +42,11 @@ class FlatModel:
         rope = getattr(self._config, "rope_parameters", None) or {}
         is_long = rope.get("rope_type") == "longrope"
         self.long_positions: int | None = int(rope["original_max_position_embeddings"]) if is_long else None
+        # Methods of ours that act at the ends of the prompt make values depend on where it ends.
+        self.can_reuse = not any(type(m).__module__.startswith("swift.tuners.reft") for m in self._causal.modules())
+        self.bytes_per_token = 0
+        self._pool = Pool(4 * _PROBE)
+        self.layers = Layers(self._causal, getattr(model, "peft_config", {}).values())
 
     @classmethod
     def of(cls, model: Any) -> FlatModel | None:
@@ -51,9 +58,17 @@ class FlatModel:
             if reason is None:
                 flat.engage()
                 return flat
-            flat.restore()
+            flat.close()
         logger.info("requests are answered one at a time: %s", reason)
         return None
+
+    def make_room(self, num_tokens: int) -> None:
+        """Begin with an empty pool of so many tokens."""
+        self._pool = Pool(num_tokens)
+
+    def copy(self, source: int, target: int, count: int) -> None:
+        """Copy cached tokens from one place of the pool to another."""
+        self._pool.copy(source, target, count)
 
     def engage(self) -> None:
         """Switch the model's attention to the cached one."""
@@ -63,58 +78,99 @@ class FlatModel:
         """Give the model its own attention back."""
         self._causal.set_attn_implementation(self._own)
 
-    @contextmanager
-    def own_attention(self) -> Iterator[None]:
-        """The model's own attention for a while; within another such block it changes nothing."""
-        before = self._causal.config._attn_implementation
+    def close(self) -> None:
+        """Leave the model as it was."""
         self.restore()
+        self.layers.put_back()
+        self._pool = Pool(0)
+
+    @contextmanager
+    def own_attention(self, adapter: int | None = None) -> Iterator[None]:
+        """The model's own attention for a while, all of it with one adapter; within another such block it changes nothing."""
+        before, serving = self._causal.config._attn_implementation, self.layers.serving
+        outer = serving.parts, serving.everywhere
+        self.restore()
+        serving.parts, serving.everywhere = {}, adapter
         try:
             yield
         finally:
             self._causal.set_attn_implementation(before)
+            serving.parts, serving.everywhere = outer
 
-    def changes_positions(self, cached: int, length: int) -> bool:
-        """Whether a request of ``length`` tokens outgrew the frequencies that its cache was made with."""
-        return self.long_positions is not None and 0 < cached <= self.long_positions < length
+    def is_long(self, length: int) -> bool:
+        """Whether a request of ``length`` tokens needs the frequencies of long texts."""
+        return self.long_positions is not None and length > self.long_positions
 
     def groups(self, step: Sequence[tuple[Running, int]]) -> list[list[tuple[Running, int]]]:
-        """The step as batches that one forward can read: long and short requests need different rope frequencies."""
-        if self.long_positions is None:
-            return [list(step)] if step else []
-        short = [pair for pair in step if len(pair[0].tokens) <= self.long_positions]
-        long = [pair for pair in step if len(pair[0].tokens) > self.long_positions]
+        """The step as batches that one forward can read: long and short requests need different rope frequencies.
+
+        Those of one adapter stand together, so that it acts on one range of tokens.
+        """
+        ordered = sorted(step, key=lambda pair: -1 if pair[0].adapter is None else pair[0].adapter)
+        short = [pair for pair in ordered if not self.is_long(len(pair[0].tokens))]
+        long = [pair for pair in ordered if self.is_long(len(pair[0].tokens))]
         return [group for group in (short, long) if group]
 
-    def read(self, group: Sequence[tuple[Running, int]]) -> torch.Tensor:
-        """Let each request read its next ``count`` tokens. Returns logits (B, V), at the last of them each."""
-        for item, _ in group:
-            item.cache = item.cache or RequestCache()
-        ids = [item.tokens[item.cached : item.cached + count] for item, count in group]
-        chunks = [Chunk(item.cache, item.cached, count, len(item.request.prompt)) for item, count in group]
-        return self._forward(ids, chunks)
+    def read(self, group: Sequence[tuple[Running, int]], wanted: Sequence[int]) -> torch.Tensor:
+        """Let each request read its next ``count`` tokens. Returns logits (sum of ``wanted``, V), at the last tokens of each."""
+        ids, chunks = [], []
+        for item, count in group:
+            held = item.held
+            assert held is not None, "a request in a step has a place in the cache"
+            ids.append(item.tokens[held.count : held.count + count])
+            chunks.append(Chunk(held.block.start, held.block.size, held.count, count, len(item.request.prompt)))
+        return self._forward(ids, chunks, wanted, [item.adapter for item, _ in group])
 
-    def _forward(self, ids: Sequence[Sequence[int]], chunks: list[Chunk]) -> torch.Tensor:
+    def _forward(
+        self,
+        ids: Sequence[Sequence[int]],
+        chunks: Sequence[Chunk],
+        wanted: Sequence[int],
+        adapters: Sequence[int | None],
+    ) -> torch.Tensor:
         positions = [place for chunk in chunks for place in range(chunk.past, chunk.past + chunk.count)]
-        ends, last = 0, []
-        for chunk in chunks:
+        ends = 0
+        rows: list[int] = []
+        for chunk, num in zip(chunks, wanted, strict=True):
             ends += chunk.count
-            last.append(ends - 1)
+            rows.extend(range(ends - num, ends))
+        self._divide(adapters, [chunk.count for chunk in chunks], wanted)
         output = self._causal(
             input_ids=torch.tensor([[token for part in ids for token in part]], device=self.device),  # (1, T)
             position_ids=torch.tensor([positions], device=self.device),
             use_cache=False,  # transformers' own cache; ours travels in `cached`
-            logits_to_keep=torch.tensor(last),  # on the CPU: the last layer may be on another device than the first
-            cached=CachedStep(chunks),
+            # on the CPU: the last layer may be on another device than the first. Nothing wanted: one row for form's sake
+            logits_to_keep=torch.tensor(rows or [0]),
+            cached=CachedStep(chunks, self._pool),
         )
         logits: torch.Tensor = output.logits
-        return logits[0]
+        return logits[0, : len(rows)]
+
+    def _divide(self, adapters: Sequence[int | None], counts: Sequence[int], wanted: Sequence[int]) -> None:
+        """Tell the layers whose rows are whose: among all tokens, and among those that go through the head."""
+        serving = self.layers.serving
+        serving.parts, serving.everywhere = {}, adapters[0] if adapters else None
+        if len(set(adapters)) < 2:
+            return
+        divided = {}
+        for lengths in (wanted, counts):
+            parts: list[tuple[int | None, slice]] = []
+            end = 0
+            for adapter, length in zip(adapters, lengths, strict=True):
+                if parts and parts[-1][0] == adapter:
+                    parts[-1] = (adapter, slice(parts[-1][1].start, end + length))
+                else:
+                    parts.append((adapter, slice(end, end + length)))
+                end += length
+            divided[max(end, 1)] = parts
+        serving.parts = divided
 
     def _probe(self) -> str | None:
         """Read a short prompt in both ways; why they differ, or None. It costs two forwards of a few tokens.
 
         Some families take the interface and drop its arguments on the way, or add terms of their own: only trying tells.
         """
-        size = self._config.vocab_size
+        size, nobody = self._config.vocab_size, [None, None]
         prompt = [(index * 7919 + 11) % size for index in range(_PROBE)]
         with torch.no_grad():
             self.restore()
@@ -122,15 +178,21 @@ class FlatModel:
                 input_ids=torch.tensor([prompt], device=self.device), use_cache=False
             ).logits[0, -1].float()  # fmt: skip
             self.engage()
-            cache, other = RequestCache(), RequestCache()
+            first, second = (0, _PROBE), (_PROBE, _PROBE)
             try:
-                self._forward([prompt[:4], prompt[:2]], [Chunk(cache, 0, 4, _PROBE), Chunk(other, 0, 2, 4)])
-                rest = [Chunk(other, 2, 2, 4), Chunk(cache, 4, _PROBE - 4, _PROBE)]
-                found = self._forward([prompt[2:4], prompt[4:]], rest)
+                begin = [Chunk(*first, 0, 4, _PROBE), Chunk(*second, 0, 2, 4)]
+                self._forward([prompt[:4], prompt[:2]], begin, [1, 1], nobody)
+                rest = [Chunk(*second, 2, 2, 4), Chunk(*first, 4, _PROBE - 5, _PROBE)]
+                self._forward([prompt[2:4], prompt[4:-1]], rest, [0, 0], nobody)
+                last = [Chunk(*second, 4, 1, 4), Chunk(*first, _PROBE - 1, 1, _PROBE)]
+                found = self._forward([prompt[4:5], prompt[-1:]], last, [1, 1], nobody)
             except (EngineError, TypeError, AttributeError, KeyError, RuntimeError) as error:
                 return f"{type(self._causal).__name__} does not take cached attention ({error})"
-        if cache.num_layers != self._config.num_hidden_layers:
-            return f"{cache.num_layers} of {self._config.num_hidden_layers} layers go through transformers' interface"
+        if self._pool.num_layers != self._config.num_hidden_layers:
+            return (
+                f"{self._pool.num_layers} of {self._config.num_hidden_layers} layers go through transformers' interface"
+            )
+        self.bytes_per_token = self._pool.bytes_per_token
         difference = float((found[1].float() - expected).norm() / expected.norm().clamp(min=1e-12))
         bound = 1e-3 if expected.dtype == self._causal.dtype == torch.float32 else 0.1
         if not difference < bound:  # a NaN is no agreement either

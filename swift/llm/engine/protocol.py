@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from swift.llm.core import Grammar, Sampling
 from swift.utils.errors import EngineError
@@ -66,8 +66,8 @@ class Step:
     """New tokens of one request. ``finish`` is set on the last step only, which may hold no token.
 
     ``stop``: a stop id came (it is in ``token_ids``). ``length``: the token limit or the context is used up.
-    ``logprobs``: one a token of ``token_ids`` where the request asked for them. ``prompt_logprobs`` (T - 1) and ``num_reused``
-    (tokens of the prompt that were found in the cache) are said with the first step only.
+    ``logprobs``: one a token of ``token_ids`` where the request asked for them. ``prompt_logprobs`` (T - 1) are said with the
+    first step only, ``num_reused`` (tokens of the prompt that were found in the cache) with one step, the first or the last.
     """
 
     token_ids: tuple[int, ...]
@@ -90,6 +90,20 @@ class EngineStats:
     prompt_tokens: int = 0
     reused_tokens: int = 0
     answer_tokens: int = 0
+
+
+class Constraint(Protocol):
+    """What a grammar allows next in one answer; made from a ``Grammar`` by whoever knows the tokenizer."""
+
+    def mask(self, logits: Any) -> Any:
+        """``logits`` (V,) with all that may not come next set to -inf; it may write into what it is given."""
+
+    def accept(self, token: int) -> None:
+        """``token`` was chosen. Raises EngineError for one that may not come."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing may follow: the answer ends here with ``stop``."""
 
 
 class Engine(Protocol):

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from swift.llm.core import Conversation, Message
+from swift.llm.merge.differences import combined_model
 from swift.llm.merge.origin import MERGE_FILE, describe_combination, describe_origin
 from swift.llm.model.load import load_model
 from swift.llm.model.saving import save_model
@@ -21,10 +22,11 @@ from swift.tuners import open_tuner
 from swift.tuners.base import Combines, Tuner
 from swift.utils.errors import CheckpointError, DataError, PlanError
 from swift.utils.files import read_json
+from swift.utils.hub import resolve
 from swift.utils.log import logger
 from swift.utils.manifest import check_manifest
 
-__all__ = ["MergeResult", "merge_checkpoint"]
+__all__ = ["MergeResult", "fetch_and_merge", "merge_checkpoint"]
 
 # Share of the largest logit by which merged and unmerged may differ: rounding of the sum, carried through all layers.
 TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2, "bf16": 1e-1}
@@ -53,12 +55,16 @@ class MergeResult:
     effect: float
     num_tokens: int
     note: str = ""
+    num_adapters: int = 1
 
     def line(self) -> str:
         """For the terminal."""
+        compared, movers = "merged and unmerged logits", "the adapter moves"
+        if self.num_adapters > 1:
+            compared, movers = "logits of the files and of the combination", f"{self.num_adapters} adapters move"
         proof = (
-            f"merged and unmerged logits differ by at most {self.difference:.2g} over {self.num_tokens:,} prompt tokens"
-            f" (the adapter moves them by up to {self.effect:.2g})"
+            f"{compared} differ by at most {self.difference:.2g} over {self.num_tokens:,} prompt tokens"
+            f" ({movers} them by up to {self.effect:.2g})"
         )
         over = f"\n{self.note}" if self.note else ""
         return f"{'merged into' if self.made else 'merged before:'} {self.target}\n{proof}{over}"
@@ -78,13 +84,18 @@ def merge_checkpoint(plan: MergePlan) -> MergeResult:
     if found is not None:
         return found
     tokenizer, prompts = _prompts(plan)
-    tuner = open_tuner(plan.tuner)
-    model = load_model(plan.model)
+    model: Any = load_model(plan.model)
     of_base = _logits(model, prompts)
-    model = _tuned(plan, tuner, model).eval()
-    unmerged = _logits(model, prompts)
+    if plan.combine is not None and plan.combine.tuners:
+        del model  # room for the models that it takes
+        model = combined_model(plan)
+        unmerged = _logits(model, prompts)
+    else:
+        tuner = open_tuner(plan.tuner)
+        model = _tuned(plan, tuner, model).eval()
+        unmerged = _logits(model, prompts)
+        model = tuner.merge(model)
     effect = _difference(unmerged, of_base)
-    model = tuner.merge(model)
     proof: dict[str, Any] = {}
 
     def check(folder: Path) -> None:
@@ -113,16 +124,28 @@ def merge_checkpoint(plan: MergePlan) -> MergeResult:
         )
     return MergeResult(
         target=target, made=True, difference=proof["difference"], effect=effect, num_tokens=sum(map(len, prompts)),
-        note=_note(plan),
+        note=_note(plan), num_adapters=_num_adapters(plan),
     )  # fmt: skip
 
 
+def fetch_and_merge(plan: MergePlan) -> MergeResult:
+    """`merge_checkpoint`, with the base's weights fetched first where they are a hub's."""
+    if plan.model.hub_id is not None:
+        folder = resolve(plan.model.hub_id, use_hf=plan.use_hf, revision=plan.model.revision)
+        plan = replace(plan, model=replace(plan.model, path=str(folder)))
+    return merge_checkpoint(plan)
+
+
 def _tuned(plan: MergePlan, tuner: Tuner, model: Any) -> Any:
-    """The base with its adapter over it, or with the one that several make."""
+    """The base with its adapter over it, or with the one that the factors of several make."""
     if plan.combine is None:
         return tuner.load(model, Path(plan.checkpoint), trainable=False)
     if not isinstance(tuner, Combines):
-        raise PlanError([f"--more_ckpt_dirs: adapters of {plan.tuner.sft_type} have no sum. Merge one only."])
+        raise PlanError(
+            [
+                f"--combination {plan.combine.combination}: adapters of {plan.tuner.sft_type} have no factors to combine. Use linear."
+            ]
+        )
     folders = [Path(checkpoint) for checkpoint in plan.combine.checkpoints]
     return tuner.load_combined(
         model,
@@ -159,7 +182,12 @@ def _existing(plan: MergePlan, target: Path, origin: dict[str, Any]) -> MergeRes
         effect=record["effect"],
         num_tokens=record["num_tokens"],
         note=_note(plan),
+        num_adapters=_num_adapters(plan),
     )
+
+
+def _num_adapters(plan: MergePlan) -> int:
+    return len(plan.combine.checkpoints) if plan.combine is not None else 1
 
 
 def _note(plan: MergePlan) -> str:

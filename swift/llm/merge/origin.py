@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from swift.llm.plan.plans import CombinePlan
+from swift.tuners.lora.older import find_older
 
-__all__ = ["MERGE_FILE", "describe_combination", "describe_origin"]
+__all__ = ["MERGE_FILE", "describe_adapter", "describe_combination", "describe_origin"]
 
 MERGE_FILE = "merge.json"
 _SAMPLE = 1 << 20  # bytes
@@ -18,26 +19,28 @@ def describe_origin(checkpoint: Path, base: Path, dtype: str) -> dict[str, Any]:
     """``adapter``, ``base`` and ``dtype`` of a merge. The adapter is hashed whole; of the base's weight files, names,
     sizes and three samples of a MiB each, since reading tens of gigabytes to compare would cost more than the merge.
     """
-    return {"adapter": _hashed(checkpoint), "base": _sampled(base), "dtype": dtype}
+    return {"adapter": describe_adapter(checkpoint), "base": _sampled(base), "dtype": dtype}
 
 
 def describe_combination(plan: CombinePlan) -> dict[str, Any]:
     """What several adapters became one by; each is named by its hash, as in `describe_origin`."""
     return {
         "combination": plan.combination,
-        "adapters": [_hashed(Path(checkpoint)) for checkpoint in plan.checkpoints],
+        "adapters": [describe_adapter(Path(checkpoint)) for checkpoint in plan.checkpoints],
         "weights": list(plan.weights),
         "density": plan.density,
         "seed": plan.seed,
     }
 
 
-def _hashed(checkpoint: Path) -> str:
+def describe_adapter(checkpoint: Path) -> str:
+    """The SHA-256 of the adapter's settings and weights, in whichever layout."""
     digest = hashlib.sha256()
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        digest.update(name.encode())
-        path = checkpoint / name
+    folder = find_older(checkpoint) or checkpoint
+    for name in ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"):
+        path = folder / name
         if path.is_file():
+            digest.update(name.encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

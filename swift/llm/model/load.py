@@ -15,6 +15,7 @@ from transformers import AutoConfig, PreTrainedModel
 from transformers.utils import logging as hf_logging
 
 from swift.kernels.attention import register
+from swift.llm.model.loaders import UNSLOTH
 from swift.llm.model.quantized import finish, loading_options, prepare_config
 from swift.llm.plan.plans import ModelPlan
 from swift.utils.bars import foreign_bars
@@ -45,6 +46,8 @@ def load_model(plan: ModelPlan) -> PreTrainedModel:
     elif plan.device != "cpu":
         placing = {"device_map": {"": plan.device}}
     placing |= loading_options(plan)
+    if plan.loader.partition(":")[2] in UNSLOTH:
+        placing["max_length"] = plan.max_model_len
     loader = load_object(plan.loader)
     verbosity = hf_logging.get_verbosity()
     hf_logging.set_verbosity(logging.ERROR)  # its report of missing weights is ours to make, as an error

@@ -15,17 +15,27 @@ from swift.utils.errors import ModelError
 
 __all__ = ["count_parameters", "finish", "loading_options", "prepare_config"]
 
+TORCH_KERNEL = {"gptq": "torch", "awq": "torch_awq"}
+"""transformers' names of gptqmodel's kernels in plain torch."""
+
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
 def prepare_config(config: Any, plan: ModelPlan) -> None:
-    """Ask for plain weights where the plan expands what the files hold, and for kernels that pass gradients on to train."""
+    """Ask for plain weights where the plan expands what the files hold, and for kernels that pass gradients on to train.
+
+    On a CPU gptqmodel's automatic choice is a kernel that decides once, at its first forward, whether it will ever pass a
+    gradient on: an evaluation before the first step is enough, and everything below a layer silently stops learning (seen with
+    7.6); and it takes files that it then cannot multiply (groups of 16). Its plain torch kernel does neither.
+    """
     stored, decided = getattr(config, "quantization_config", None), plan.quantization or {}
     if not isinstance(stored, dict):
         return
     if decided.get("expanded"):
         stored["dequantize"] = True
-    elif decided.get("quant_method") in ("gptq", "awq") and "result" in decided:
+    elif decided.get("quant_method") in TORCH_KERNEL and plan.device == "cpu":
+        stored["backend"] = TORCH_KERNEL[decided["quant_method"]]
+    elif decided.get("quant_method") in TORCH_KERNEL and "result" in decided:
         stored["backend"] = "auto_trainable"
 
 
@@ -93,6 +103,15 @@ def count_parameters(model: Any, *, trained: bool = False) -> int:
             inputs, outputs = getattr(module, "in_features", None), getattr(module, "out_features", None)
             shaped = packed and isinstance(inputs, int) and isinstance(outputs, int)
             count += inputs * outputs if shaped else parameter.numel()  # type: ignore[operator]
+        if (
+            not trained
+            and isinstance(getattr(module, "qweight", None), torch.Tensor)
+            and id(module.qweight) not in seen
+        ):
+            seen.add(
+                id(module.qweight)
+            )  # gptqmodel's layers hold buffers; peft lends the tensor to its own layer around one
+            count += getattr(module, "in_features", 0) * getattr(module, "out_features", 0)
     return count
 
 

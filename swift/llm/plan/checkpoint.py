@@ -5,10 +5,11 @@ given. Pure decisions, shared by the resolvers of infer and merge-lora.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from swift.environments.locate import Located
 from swift.kernels.support import supports_varlen
 from swift.llm.arguments.quant import QuantArguments
 from swift.llm.catalog.rows import ModelRow, TunerRow
@@ -19,7 +20,7 @@ from swift.llm.plan.problems import Problems, Reasons
 from swift.llm.plan.quant import QUANT_ARGUMENTS, resolve_quantization
 from swift.llm.plan.store import from_json
 
-__all__ = ["InferFacts", "recorded_run", "resolve_weights", "stored_dtype", "unquantized", "was_given"]
+__all__ = ["InferFacts", "recorded_run", "resolve_weights", "stored_dtype", "tuner_of", "unquantized", "was_given"]
 
 TEMPLATE_FIELDS = {
     "template_type": "template_type", "system": "system", "tools_prompt": "tools_prompt", "date": "template_date",
@@ -32,6 +33,7 @@ TEMPLATE_FIELDS = {
 class InferFacts:
     """What the resolver needs to know of the world. ``stamp`` names the result file (YYYYmmdd-HHMMSS); ``hqq_layers`` is what
     the file of HQQ's settings of single layers says; ``more`` are adapters that are added beside the checkpoint's.
+    ``environments`` tells of each engine's packages where they are, ``modules`` are the adapters of --lora_modules by name.
     """
 
     machine: MachineFacts
@@ -40,6 +42,8 @@ class InferFacts:
     more: tuple[CheckpointFacts, ...] = ()
     checkpoint_generation_config: Mapping[str, Any] | None = None
     hqq_layers: Mapping[str, Any] | None = None
+    environments: Mapping[str, Located] = field(default_factory=dict)
+    modules: tuple[tuple[str, CheckpointFacts], ...] = ()
     stamp: str = ""
 
 
@@ -121,21 +125,26 @@ def _resolve_tuner(
                 f"--sft_type {args.sft_type}: there is no --ckpt_dir with such an adapter. Leave one out or give both."
             )
         return None
-    tuner = recorded.tuner if recorded is not None else None
+    tuner = tuner_of(facts.checkpoint, recorded, tuners, problems)
     if tuner is None:
-        name = str((facts.checkpoint.adapter_config or {}).get("peft_type", args.sft_type)).lower()
-        if name not in tuners or tuners[name].tuner is None:
-            problems.add(
-                f"--ckpt_dir {facts.checkpoint.path}: an adapter of kind {name}, which is not in this version."
-            )
-            return None
-        tuner = TunerPlan(sft_type=name, code=tuners[name].tuner)
-        reasons.note("tuner.sft_type", "adapter_config.json of the checkpoint")
-    else:
-        reasons.note("tuner.sft_type", where)
+        return None
+    reasons.note("tuner.sft_type", where if recorded is not None else "adapter_config.json of the checkpoint")
     if was_given("sft_type", reasons) and args.sft_type != tuner.sft_type:
         problems.add(f"--sft_type {args.sft_type}: the checkpoint was tuned with {tuner.sft_type}. Leave it out.")
     return tuner
+
+
+def tuner_of(
+    checkpoint: CheckpointFacts, recorded: TrainPlan | None, tuners: Mapping[str, TunerRow], problems: Problems
+) -> TunerPlan | None:
+    """The method that an adapter was trained with: as its run recorded it, else as its own file says."""
+    if recorded is not None:
+        return recorded.tuner
+    name = str((checkpoint.adapter_config or {}).get("peft_type", "lora")).lower()
+    if name not in tuners or tuners[name].tuner is None:
+        problems.add(f"--ckpt_dir {checkpoint.path}: an adapter of kind {name}, which is not in this version.")
+        return None
+    return TunerPlan(sft_type=name, code=tuners[name].tuner)
 
 
 def stored_dtype(facts: InferFacts) -> Dtype:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from swift.llm.plan.weights import read_weights
+from swift.tuners.lora.older import find_older, older_config
 from swift.utils import environ
 from swift.utils.errors import CheckpointError, DataError, ModelError
 from swift.utils.files import read_json
@@ -26,11 +27,11 @@ from swift.utils.manifest import MANIFEST, check_manifest
 GIB = 2**30
 PACKAGES = (
     "torch", "transformers", "peft", "trl", "accelerate", "datasets", "tokenizers", "safetensors", "numpy",
-    "huggingface_hub", "modelscope-hub", "flash-attn", "bitsandbytes", "deepspeed", "liger-kernel", "vllm", "lmdeploy",
+    "huggingface_hub", "modelscope-hub", "flash-attn", "flash-attn-3", "bitsandbytes", "deepspeed", "liger-kernel", "vllm", "lmdeploy",
     "tensorboard", "matplotlib", "wandb", "swanlab", "mlflow", "comet-ml",
     "clearml", "neptune", "dvclive", "codecarbon", "trackio", "torchao", "schedulefree", "torch-optimi", "grokadamw",
     "torchdistx", "torch_xla", "torch_npu", "hqq", "eetq", "kernels", "optimum", "gptqmodel", "aqlm",
-    "compressed-tensors", "fbgemm-gpu",
+    "compressed-tensors", "fbgemm-gpu", "unsloth",
 )  # fmt: skip
 """Packages whose versions a plan may rest on; those not installed are absent from ``MachineFacts.versions``."""
 
@@ -87,10 +88,14 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointFacts:
-    """A checkpoint that training wrote. ``problems``: one sentence for each file that is missing, cut short or changed."""
+    """A checkpoint that training wrote. ``problems``: one sentence for each file that is missing, cut short or changed.
+
+    ``older``: an adapter in the layout of the 2.x line's own backend; ``adapter_config`` then has peft's names all the same.
+    """
 
     path: str
     kind: Literal["adapter", "full"]
+    older: bool = False
     sft_args: Mapping[str, Any] | None = None
     plan: Mapping[str, Any] | None = None
     adapter_config: Mapping[str, Any] | None = None
@@ -163,8 +168,9 @@ def gather_checkpoint(folder: str | os.PathLike[str]) -> CheckpointFacts:
         raise CheckpointError(
             f"{root}: there is no such folder. Give the checkpoint-<step> folder that training wrote."
         )
-    adapter = root / "adapter_config.json"
-    if not adapter.is_file() and not (root / "config.json").is_file():
+    older = find_older(root)
+    adapter = older is not None or (root / "adapter_config.json").is_file()
+    if not adapter and not (root / "config.json").is_file():
         inside = sorted(
             child.name for child in root.iterdir() if child.is_dir() and child.name.startswith("checkpoint-")
         )
@@ -178,14 +184,22 @@ def gather_checkpoint(folder: str | os.PathLike[str]) -> CheckpointFacts:
         except ModelError as error:
             read[name] = None
             problems.append(str(error))
+    if older is not None:
+        read["adapter_config.json"] = older_config(older)
     return CheckpointFacts(
         path=str(root.absolute()),
-        kind="adapter" if adapter.is_file() else "full",
+        kind="adapter" if adapter else "full",
+        older=older is not None,
         sft_args=read["sft_args.json"],
         plan=read["plan.json"],
         adapter_config=read["adapter_config.json"],
         problems=tuple(problems),
     )
+
+
+def holds_adapter(folder: Path) -> bool:
+    """Whether a folder is the checkpoint of an adapter, in peft's layout or in the older own one. Raises CheckpointError."""
+    return (folder / "adapter_config.json").is_file() or find_older(folder) is not None
 
 
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
@@ -388,6 +402,7 @@ __all__ = [
     "gather_checkpoint",
     "gather_machine",
     "gather_model",
+    "holds_adapter",
     "installed_versions",
     "parse_gpus",
     "read_chat_template",

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from swift.llm.arguments.answer import EngineArguments
-from swift.llm.catalog.rows import ModelRow, TunerRow
+from swift.llm.catalog.rows import EngineRow, ModelRow, TunerRow
 from swift.llm.core import Sampling
 from swift.llm.plan.checkpoint import InferFacts, recorded_run, resolve_weights, was_given
 from swift.llm.plan.data import dataset_items
+from swift.llm.plan.engine import Choice, resolve_engine
 from swift.llm.plan.merge import merge_of
-from swift.llm.plan.plans import DataPlan, GeneratePlan, InferPlan, MergePlan
+from swift.llm.plan.plans import DataPlan, GeneratePlan, InferPlan, MergePlan, ModelPlan, TemplatePlan, TunerPlan
 from swift.llm.plan.problems import Problems, Reasons
 from swift.llm.plan.quant import check_stored
 from swift.llm.plan.tuner import refuse_merge
 
 __all__ = ["resolve_infer", "sampling_of"]
 
-ENGINES_NOT_YET = {"vllm": "vLLM", "lmdeploy": "LMDeploy"}
-DRAWING = ("temperature", "top_k", "top_p")
-NOT_GIVEN_DRAW: dict[str, float | int] = {"temperature": 1.0, "top_k": 50, "top_p": 1.0, "repetition_penalty": 1.0}
+DRAWING = ("temperature", "top_k", "top_p", "min_p")
+NOT_GIVEN_DRAW: dict[str, float | int] = {
+    "temperature": 1.0, "top_k": 50, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0,
+}  # fmt: skip
 """transformers' own defaults, for what neither the command line nor generation_config.json says."""
 
 
@@ -40,6 +41,9 @@ def sampling_of(plan: GeneratePlan, generation_config: Mapping[str, Any]) -> Sam
         num_beams=resolved.num_beams,
         stop=resolved.stop,
         seed=resolved.seed,
+        min_p=float(resolved.min_p or 0.0) if do_sample else 0.0,
+        presence_penalty=resolved.presence_penalty,
+        frequency_penalty=resolved.frequency_penalty,
     )
 
 
@@ -52,35 +56,21 @@ def resolve_infer(
     *,
     templates: Mapping[str, Any],
     tuners: Mapping[str, TunerRow],
+    engines: Mapping[str, EngineRow],
 ) -> InferPlan:
     """The plan of ``swift infer``. Raises PlanError with every conflict at once."""
     problems, reasons = Problems(), Reasons(sources)
     reasons.note("model.model_type", row_reason)
-    backend = _resolve_backend(args, reasons, problems)
     model, template, tuner = resolve_weights(args, facts, row, templates, tuners, reasons, problems)
     generate = _resolve_sampling(args, facts, reasons, problems)
     data = _resolve_data(args, facts, reasons, problems)
-    adapter = facts.checkpoint.path if facts.checkpoint and facts.checkpoint.kind == "adapter" else None
-    if adapter is not None:
-        reasons.note("adapter", "the checkpoint holds an adapter")
-    merge = None
-    if args.merge_lora and adapter is not None:
-        check_stored(model.quantization, row, model.path, problems)
-    if args.merge_lora and adapter is None:
-        problems.add(
-            "--merge_lora true: there is no adapter to fold in. Leave it out, or give --ckpt_dir of a LoRA run."
-        )
-    elif args.merge_lora and tuner is not None and adapter is not None:
-        refuse_merge(tuner, tuners, problems)
-        merge = merge_of(args, facts, model, template, tuner, device=args.merge_device_map or "cpu", replaces=False)
-        if not was_given("quantization_bit", reasons):
-            model = replace(model, quantization=None)  # what was folded in lies in plain weights now
-        reasons.note("merge", f"{reasons.sources.get('merge_lora', 'default')}; the answers come from {merge.target}")
-    elif "merge_device_map" in sources or "save_safetensors" in sources:
-        problems.add(
-            "--merge_device_map and --save_safetensors have an effect only with --merge_lora true. Leave them out."
-        )
+    choice = resolve_engine(args, facts, row, model, tuner, reasons, problems, engines)
+    merge = _resolve_merge(args, facts, row, model, template, tuner, tuners, choice, reasons, problems)
+    if merge is not None and not was_given("quantization_bit", reasons):
+        model = replace(model, quantization=None)  # what was folded in lies in plain weights now
     _check_numbers(args, data, problems)
+    _check_rows(args, data, generate, reasons, problems)
+    default_adapter = _default_adapter(args, choice, reasons, problems)
     context = model.max_model_len
     if args.max_model_len is not None:
         if context is not None and args.max_model_len > context:
@@ -93,18 +83,26 @@ def resolve_infer(
         model=model,
         template=template,
         generate=generate,
-        backend=backend,
-        adapter=adapter,
+        backend=choice.backend,
+        adapter=facts.checkpoint.path if (choice.applies or choice.merges) and facts.checkpoint is not None else None,
         tuner=tuner,
         merge=merge,
+        engine=choice.engine,
+        adapters=choice.adapters,
+        default_adapter=default_adapter,
         data=data,
         stream=args.stream,
         verbose=args.verbose,
         show_dataset_sample=args.show_dataset_sample,
         result_path=_result_path(args, facts, row, reasons),
-        max_batch_size=reasons.take("max_batch_size", "max_batch_size", args.max_batch_size),
+        max_batch_size=_max_batch(args, choice, reasons),
         context=context,
         generation_config_path=config_path,
+        best_of=args.best_of,
+        best_by=args.best_by,
+        logprobs=args.result_logprobs,
+        resume=args.resume,
+        score_labels=args.score_labels,
         verify_template=args.verify_template,
         use_hf=bool(args.use_hf),
         register_path=args.custom_register_path,
@@ -112,20 +110,48 @@ def resolve_infer(
     )
 
 
-def _resolve_backend(args: Any, reasons: Reasons, problems: Problems) -> str:
-    title = ENGINES_NOT_YET.get(args.infer_backend)
-    if title is not None:
+def _resolve_merge(
+    args: Any,
+    facts: InferFacts,
+    row: ModelRow,
+    model: ModelPlan,
+    template: TemplatePlan,
+    tuner: TunerPlan | None,
+    tuners: Mapping[str, TunerRow],
+    choice: Choice,
+    reasons: Reasons,
+    problems: Problems,
+) -> MergePlan | None:
+    """The merge that comes first: as asked for, or because the engine cannot serve the adapter otherwise."""
+    adapter = facts.checkpoint is not None and facts.checkpoint.kind == "adapter"
+    if args.merge_lora and not adapter:
         problems.add(
-            f"--infer_backend {args.infer_backend}: the engine {title} is not in this version: its environment and the"
-            " client that speaks to it are missing. Use --infer_backend pt, or leave it out."
+            "--merge_lora true: there is no adapter to fold in. Leave it out, or give --ckpt_dir of a LoRA run."
         )
-    for field in fields(EngineArguments):
-        if field.name != "max_model_len" and was_given(field.name, reasons):
-            problems.add(
-                f"--{field.name}: a setting of vLLM or LMDeploy; the engine pt does not have it. Leave it out."
-            )
-    asked: str | None = None if args.infer_backend == "AUTO" else args.infer_backend
-    return reasons.decide("backend", "infer_backend", asked, "pt", "the only engine of this version")
+    if not (args.merge_lora or choice.merges) and (
+        "merge_device_map" in reasons.sources or "save_safetensors" in reasons.sources
+    ):
+        problems.add(
+            "--merge_device_map and --save_safetensors have an effect only with --merge_lora true. Leave them out."
+        )
+    if not (args.merge_lora or choice.merges) or not adapter:
+        return None
+    check_stored(model.quantization, row, model.path, problems)
+    if tuner is None:
+        return None  # said already: an adapter of a kind that is not in this version
+    refuse_merge(tuner, tuners, problems)
+    merge = merge_of(args, facts, model, template, tuner, device=args.merge_device_map or "cpu", replaces=False)
+    why = reasons.sources.get("merge_lora", "default") if args.merge_lora else reasons.by_field.get("merge", "")
+    reasons.note("merge", f"{why}; the answers come from {merge.target}")
+    return merge
+
+
+def _max_batch(args: Any, choice: Choice, reasons: Reasons) -> int:
+    """How many answers are under way at a time: as many as the engine takes."""
+    if choice.engine is None:
+        return reasons.take("max_batch_size", "max_batch_size", int(args.max_batch_size))
+    reasons.note("max_batch_size", "--max_num_seqs: the engine batches them itself")
+    return int(args.max_num_seqs)
 
 
 def _resolve_sampling(args: Any, facts: InferFacts, reasons: Reasons, problems: Problems) -> GeneratePlan:
@@ -156,6 +182,9 @@ def _resolve_sampling(args: Any, facts: InferFacts, reasons: Reasons, problems: 
         num_beams=reasons.take("generate.num_beams", "num_beams", args.num_beams),
         stop=tuple(args.stop_words),
         seed=reasons.take("generate.seed", "seed", args.seed),
+        min_p=args.min_p,
+        presence_penalty=args.presence_penalty,
+        frequency_penalty=args.frequency_penalty,
     )
     config = {**facts.model.generation_config, **(facts.checkpoint_generation_config or {})}
     plan, why = _resolve_generate(said, config)
@@ -201,6 +230,14 @@ def _check_sampling(plan: GeneratePlan, problems: Problems) -> None:
             penalty is not None and penalty <= 0,
             f"--repetition_penalty {penalty}: is a number above 0; 1 changes nothing.",
         ),
+        (
+            plan.min_p is not None and not 0 <= plan.min_p <= 1,
+            f"--min_p {plan.min_p}: is a share from 0 (off) to 1.",
+        ),
+        (
+            abs(plan.presence_penalty) > 2 or abs(plan.frequency_penalty) > 2,
+            f"--presence_penalty {plan.presence_penalty}, --frequency_penalty {plan.frequency_penalty}: lie between -2 and 2.",
+        ),
         (plan.num_beams < 1, f"--num_beams {plan.num_beams}: is a count from 1 up."),
         (
             any(not word for word in plan.stop),
@@ -220,6 +257,42 @@ def _check_numbers(args: Any, data: DataPlan | None, problems: Problems) -> None
         problems.add("--result_dir with --save_result false: nothing is written then. Leave one of them out.")
     if data is None and args.show_dataset_sample != -1:
         problems.add("--show_dataset_sample: there are no rows to answer. Give --val_dataset, or leave it out.")
+
+
+def _check_rows(args: Any, data: DataPlan | None, generate: GeneratePlan, reasons: Reasons, problems: Problems) -> None:
+    """What concerns the rows of a data set only."""
+    if args.best_of < 1:
+        problems.add(f"--best_of {args.best_of}: is a count from 1 up.")
+    if args.best_of > 1 and not (generate.do_sample and generate.temperature != 0):
+        problems.add(
+            f"--best_of {args.best_of}: without sampling all answers would be the same. Add --do_sample true, say with"
+            " --temperature 0.8."
+        )
+    if args.best_of > 1 and generate.num_beams > 1:
+        problems.add(f"--best_of {args.best_of} with --num_beams: beams give one answer. Leave one of them out.")
+    if args.best_of == 1 and was_given("best_by", reasons):
+        problems.add("--best_by: chooses among several answers. Give --best_of 2 or more, or leave it out.")
+    if args.result_logprobs is not None and not 0 <= args.result_logprobs <= 20:
+        problems.add(f"--result_logprobs {args.result_logprobs}: is a count from 0 to 20.")
+    if args.result_logprobs is not None and not args.save_result:
+        problems.add("--result_logprobs with --save_result false: nothing is written then. Leave one of them out.")
+    for name in ("best_of", "result_logprobs", "resume", "score_labels"):
+        if data is None and was_given(name, reasons):
+            problems.add(f"--{name}: there are no rows to answer. Give --val_dataset, or leave it out.")
+
+
+def _default_adapter(args: Any, choice: Choice, reasons: Reasons, problems: Problems) -> str | None:
+    """The adapter that answers where nobody asks for another: as given, or as the engine's choice has it."""
+    if args.use_adapter is None:
+        return choice.default_adapter
+    names = [adapter.name for adapter in choice.adapters]
+    if args.use_adapter == "base" and names:
+        reasons.note("default_adapter", "--use_adapter base")
+        return None
+    if args.use_adapter not in names:
+        known = f"the adapters by name are {', '.join(names)}, and base" if names else "--lora_modules names no adapter"
+        problems.add(f"--use_adapter {args.use_adapter}: {known}.")
+    return reasons.take("default_adapter", "use_adapter", str(args.use_adapter))
 
 
 def _resolve_data(args: Any, facts: InferFacts, reasons: Reasons, problems: Problems) -> DataPlan | None:

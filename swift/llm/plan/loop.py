@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from swift.llm.plan.memory import estimate, human
-from swift.llm.plan.optimizer import resolve_extras, resolve_optimizer, resolve_schedule
+from swift.llm.plan.optimizer import resolve_extras, resolve_optimizer, resolve_schedule, takes_steps_at_once
 from swift.llm.plan.plans import ModelPlan, TunerPlan
 from swift.llm.plan.problems import Problems, Reasons
 from swift.llm.plan.quant import held_bytes, stored_parameters
@@ -47,7 +47,7 @@ def resolve_loop(
 
     batch = max(args.batch_size, 1)
     moves = resolve_optimizer(args, facts.machine, tuner.sft_type, compute, reasons, problems)
-    at_once = moves["galore"] is not None and moves["galore"].per_parameter
+    at_once = takes_steps_at_once(moves)
     eval_steps = decide("eval_steps", 200 if full else 50, method)
     generates = args.predict_with_generate
     return TrainerConfig(

@@ -14,6 +14,8 @@ from swift.llm.plan.plans import Dtype, ModelPlan, TemplatePlan
 from swift.llm.plan.problems import Problems, Reasons
 
 ATTENTION_NEEDS_GPU = ("flash_attention_2", "flash_attention_3")
+PACKAGES = {"flash_attention_2": "flash-attn", "flash_attention_3": "flash-attn-3"}
+"""What holds the kernels of each."""
 
 
 def resolve_dtype(
@@ -65,10 +67,14 @@ def resolve_attention(
                     " :", ":"
                 )
             )
-        elif "flash-attn" not in machine.versions and "flash_attn" not in machine.versions:
+        elif PACKAGES[asked] not in machine.versions:
+            package = PACKAGES[asked]
             problems.add(
-                f"{flag}: the package flash-attn is not installed. pip install flash-attn, or leave the flag out."
+                f"{flag}: the package {package} is not installed. pip install {package}, or leave the flag out."
             )
+    if asked == "flex_attention" and not machine.gpus:
+        problems.add("--attn_impl flex_attention: torch has no backward pass for it on a CPU, and this machine has no GPU. Leave"
+                     " it out.")  # fmt: skip
     if asked == "varlen" and not supports_varlen(model.model_config):
         problems.add(
             f"--attn_impl varlen: not proven for {model.architecture}; proven for {', '.join(VARLEN_ARCHITECTURES)}. Leave it out."

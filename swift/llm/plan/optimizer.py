@@ -13,7 +13,7 @@ from swift.trainers.config import PROJECTIONS, GaloreConfig
 from swift.trainers.optimizers.table import GALORE, OptimizerRow, find_optimizer
 from swift.trainers.schedules import check_schedule
 
-__all__ = ["resolve_extras", "resolve_optimizer", "resolve_schedule"]
+__all__ = ["resolve_extras", "resolve_optimizer", "resolve_schedule", "takes_steps_at_once"]
 
 WHOLE = ("full", "llamapro")
 """Methods that train whole matrices, which GaLore can project."""
@@ -24,7 +24,13 @@ TRACKERS: Mapping[str, str] = {
 }  # fmt: skip
 """The package of each tracker that is not TensorBoard."""
 
-OF_Q_GALORE = ("galore_proj_quant", "galore_cos_threshold", "galore_gamma_proj", "galore_queue_size")
+OF_Q_GALORE = (
+    "galore_weight_quant",
+    "galore_proj_quant",
+    "galore_cos_threshold",
+    "galore_gamma_proj",
+    "galore_queue_size",
+)
 OF_QUANTISED_PROJECTIONS = ("galore_proj_bits", "galore_proj_group_size")
 WITHOUT_WARMUP = ("one_cycle", "log_sweep")
 """Schedules whose rise is part of their course."""
@@ -54,8 +60,9 @@ def resolve_optimizer(
         **_resolve_lisa(args, sft_type, with_galore, reasons, problems),
         "max_grad_norm": reasons.take("trainer.max_grad_norm", "max_grad_norm", args.max_grad_norm),
     }
-    if galore is not None and galore.per_parameter:
-        fields["max_grad_norm"] = _fit_layerwise(args, compute, reasons, problems)
+    if takes_steps_at_once(fields):
+        flag = f"--optim {row.name}" if row.at_once else "--galore_optim_per_parameter true"
+        fields["max_grad_norm"] = _fit_layerwise(args, flag, compute, reasons, problems)
     for flag in ("embedding_learning_rate", "head_learning_rate"):
         fields[flag] = rate = getattr(args, flag)
         if rate is not None:
@@ -63,6 +70,12 @@ def resolve_optimizer(
             if rate <= 0:
                 problems.add(f"--{flag} {rate}: must be above 0.")
     return fields
+
+
+def takes_steps_at_once(fields: Mapping[str, Any]) -> bool:
+    """Whether the optimizer of these settings uses a gradient as soon as it is there, inside the backward pass."""
+    row, galore = find_optimizer(fields["optim"]), fields["galore"]
+    return (isinstance(row, OptimizerRow) and row.at_once) or (galore is not None and galore.per_parameter)
 
 
 def _check_installed(row: OptimizerRow, machine: MachineFacts, problems: Problems) -> None:
@@ -121,19 +134,24 @@ def _resolve_galore(
         cos_threshold=args.galore_cos_threshold if args.galore_quantization else None,
         gamma=args.galore_gamma_proj,
         queue_size=args.galore_queue_size,
+        weight_bits=8 if args.galore_quantization and args.galore_weight_quant else None,
     )
 
 
-def _fit_layerwise(args: Any, compute: str, reasons: Reasons, problems: Problems) -> float:
+def _fit_layerwise(args: Any, flag: str, compute: str, reasons: Reasons, problems: Problems) -> float:
     """An optimizer for each parameter uses a gradient as soon as it is there: nothing can be added up or clipped."""
     if (args.gradient_accumulation_steps or 1) > 1:
-        problems.add(f"--galore_optim_per_parameter true: takes a step after each batch; --gradient_accumulation_steps is"
+        problems.add(f"{flag}: takes a step after each batch; --gradient_accumulation_steps is"
                      f" {args.gradient_accumulation_steps}. Leave one of them out.")  # fmt: skip
     if "max_grad_norm" in reasons.sources and args.max_grad_norm:
-        problems.add("--max_grad_norm: with --galore_optim_per_parameter true gradients are never all there to be clipped. Leave"
-                     " one of them out.")  # fmt: skip
+        problems.add(
+            f"--max_grad_norm: with {flag} gradients are never all there to be clipped. Leave one of them out."
+        )
+    if args.auto_find_batch_size:
+        problems.add(f"--auto_find_batch_size true: accumulates where the batch is too large, and {flag} takes a step after each"
+                     " batch. Leave one of them out.")  # fmt: skip
     if compute == "fp16":
-        problems.add("--galore_optim_per_parameter true: cannot undo the scaling of --dtype fp16. Use bf16 or fp32.")
+        problems.add(f"{flag}: cannot undo the scaling of --dtype fp16. Use bf16 or fp32.")
     reasons.note("trainer.max_grad_norm", "not clipped: an optimizer for each parameter uses its gradient at once")
     return 0.0
 
@@ -216,6 +234,9 @@ def resolve_extras(
         problems.add(
             "--torch_compile_backend: has an effect only with --torch_compile true. Leave it out, or add that."
         )
+    if args.torch_compile and args.use_galore and args.galore_weight_quant:
+        problems.add("--torch_compile true: does not compile layers whose weights are in 8 bits (--galore_weight_quant true). Leave"
+                     " one of them out.")  # fmt: skip
     if args.neftune_backend is not None and args.neftune_noise_alpha is None:
         problems.add("--neftune_backend: has an effect only with --neftune_noise_alpha. Leave it out, or add that.")
     if args.use_liger and not machine.gpus:

@@ -135,6 +135,9 @@ class GeneratePlan:
     num_beams: int = 1
     stop: tuple[str, ...] = ()
     seed: int = 42
+    min_p: float | None = None
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,12 +162,48 @@ class TrainPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterPlan:
+    """An adapter that requests may ask for by ``name``; ``path`` is its folder."""
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnginePlan:
+    """An engine that runs as a process of its own. ``environment`` names what has its packages, ``python`` is the interpreter
+    there. ``options`` are the arguments that its row names, each with a value.
+
+    ``context`` in tokens, None: the model's. ``cache_gib``: memory of the key/value cache where it is not a share of a GPU's.
+    ``adapters`` are served by name from the start; ``enable_lora``: further ones may be loaded.
+    ``config_overrides`` are laid over the model's config.json.
+    """
+
+    name: str
+    environment: str
+    python: str | None = None
+    context: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    cache_gib: float | None = None
+    adapters: tuple[AdapterPlan, ...] = ()
+    enable_lora: bool = False
+    config_overrides: Mapping[str, Any] | None = None
+    seed: int = 42
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InferPlan:
     """One inference run: ``model`` is the base; ``adapter`` the checkpoint folder laid over it with ``tuner``, if any.
+
+    ``engine`` is set where ``backend`` is a process. ``adapters`` are loaded beside the model and asked for by name; ``default_adapter`` is the one of them that answers where nobody asks for another.
 
     ``data`` None: a chat in the terminal. ``result_path`` is where answers are written (JSON lines). ``verbose`` None is
     decided by the number of rows. ``merge``: fold the adapter in first, and answer with the result.
     ``generation_config_path``: the file that the sampling settings are written to, if asked for.
+
+    Of rows: ``best_of`` answers are drawn and one chosen ``best_by`` its mean log-probability or the majority of texts;
+    ``logprobs`` (with that many alternatives) are written; ``resume``: an unfinished result file of the same rows and settings
+    is continued; ``score_labels``: perplexity and token accuracy of the labels are measured.
     """
 
     command: str
@@ -175,6 +214,9 @@ class InferPlan:
     adapter: str | None = None
     tuner: TunerPlan | None = None
     merge: MergePlan | None = None
+    engine: EnginePlan | None = None
+    adapters: tuple[AdapterPlan, ...] = ()
+    default_adapter: str | None = None
     data: DataPlan | None = None
     stream: bool = True
     verbose: bool | None = None
@@ -183,6 +225,11 @@ class InferPlan:
     max_batch_size: int = 8
     context: int | None = None
     generation_config_path: str | None = None
+    best_of: int = 1
+    best_by: str = "logprob"
+    logprobs: int | None = None
+    resume: bool = True
+    score_labels: bool = True
     verify_template: bool = True
     use_hf: bool = False
     register_path: str | None = None
@@ -191,14 +238,27 @@ class InferPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertPlan:
+    """Write the adapter of ``checkpoint`` to ``target`` as peft lays it out; None: it is laid out so already. ``base`` is what
+    the checkpoint says of its model.
+    """
+
+    checkpoint: str
+    target: str | None
+    base: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CombinePlan:
     """Several adapters as one: ``weights`` belong to ``checkpoints`` in order. ``density`` is the share of values that is kept
-    (None: all); ``seed`` chooses where chance does.
+    (None: all); ``seed`` chooses where chance does. ``tuners``: the method of each, where what they change is combined; empty
+    where their factors are.
     """
 
     combination: str
     checkpoints: tuple[str, ...]
     weights: tuple[float, ...]
+    tuners: tuple[TunerPlan, ...] = ()
     density: float | None = None
     seed: int = 42
 
@@ -225,5 +285,17 @@ class MergePlan:
     replace: bool = True
     use_hf: bool = False
     register_path: str | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportPlan:
+    """What ``swift export`` makes of a checkpoint: first ``convert``, then ``merge``; None for what was not asked for."""
+
+    command: str
+    checkpoint: str
+    convert: ConvertPlan | None = None
+    merge: MergePlan | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)

@@ -35,7 +35,7 @@ OF_HQQ = ("hqq_axis", "hqq_dynamic_config_path")
 QUANT_ARGUMENTS = ("quantization_bit", "quant_method", *OF_HQQ, *OF_BNB_4BIT)
 STORAGE = {"uint8": "uint8", "fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
 HQQ_KEYS = {"nbits", "group_size", "axis"}
-READS_WEIGHTS = ("pissa", "olora", "loftq")
+READS_WEIGHTS = ("pissa", "olora", "loftq", "corda", "lora_ga")
 """Starts of LoRA that change the base weights, which packed ones do not allow."""
 
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
@@ -333,9 +333,6 @@ def _of_files(
         )
     expanded = method.expands and (sft_type is not None or not machine.gpus or method.name == "compressed-tensors")
     _check_installed(method, what, machine, sft_type=sft_type, problems=problems)
-    if sft_type is not None and trains and not method.trains_on_cpu and not machine.gpus:
-        problems.add(f"{what}, which are trained over on a CUDA GPU only, and this machine has none."
-                     f" {_with_twin(row, 'Use the plain model')}")  # fmt: skip
     if not expanded:
         _check_tuner(args, method, what[len(model.path) + 2 :], sft_type, problems)
     reasons.note("model.quant_method", "config.json: quantization_config")

@@ -70,6 +70,7 @@ def _value(value: Any, hint: Any, where: str) -> Any:
         return _value(value, choices[0], where) if len(choices) == 1 else value
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return _build(value, hint, where)
-    if origin is tuple and isinstance(value, list):
-        return tuple(value)
+    if origin is tuple and isinstance(value, list | tuple):
+        kind = typing.get_args(hint)[0]
+        return tuple(_value(one, kind, where) for one in value) if dataclasses.is_dataclass(kind) else tuple(value)
     return value

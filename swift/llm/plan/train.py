@@ -19,14 +19,14 @@ from swift.llm.plan.model import resolve_attention, resolve_dtype, resolve_model
 from swift.llm.plan.plans import DataPlan, GeneratePlan, TemplatePlan, TrainPlan
 from swift.llm.plan.problems import Problems, Reasons
 from swift.llm.plan.quant import resolve_quantization
-from swift.llm.plan.tuner import fit_samples, resolve_tuner
+from swift.llm.plan.tuner import changes_weights, fit_batches, fit_loop, fit_samples, num_rounds, resolve_tuner
+from swift.llm.plan.unsloth import pad_for_unsloth, through_unsloth
 
 NOT_YET: Mapping[str, str] = {
     "deepspeed": "DeepSpeed",
     "fsdp": "FSDP",
     "fsdp_config": "FSDP",
     "push_to_hub": "uploading while training (train first, then upload the folder)",
-    "freeze_vit": "multimodal training",
     "loss_name": "custom losses",
     "local_rank": "distributed runs",
 }
@@ -103,12 +103,14 @@ def resolve_train(
     template, data = resolve_samples(
         command, args, facts.model, row, templates, facts.loss_scale, reasons=reasons, problems=problems
     )
+    data = fit_batches(args, tuner, tuners, data, reasons, problems)
+    data = pad_for_unsloth(args, data, reasons, problems)
     attention = resolve_attention(
         args, facts.model, facts.machine, flat=data.padding_free, reasons=reasons, problems=problems
     )
     data, attention = _fit_attention(args, data, attention, facts, reasons, problems)
     tuner, template = fit_samples(args, command, tuner, template, data, reasons, problems)
-    held = "fp32" if tuner.sft_type == "full" or (compute == "fp16" and not facts.machine.gpus) else compute
+    held = "fp32" if changes_weights(tuner) or (compute == "fp16" and not facts.machine.gpus) else compute
     if held != compute:
         reasons.note(
             "trainer.autocast",
@@ -129,7 +131,9 @@ def resolve_train(
         reasons=reasons, problems=problems,
     )  # fmt: skip
     model = replace(model, quantization=quantization)
+    model, tuner = through_unsloth(args, model, tuner, template, row, facts.machine, reasons, problems)
     trainer = resolve_loop(args, facts, tuner, model, compute, data, reasons, problems)
+    trainer = fit_loop(args, tuner, tuners, model, trainer, reasons, problems)
     problems.stop_if_any()
     return TrainPlan(
         command=command,
@@ -247,9 +251,10 @@ def _fit_attention(
 ) -> tuple[Any, str]:
     """Flat batches need an attention that keeps samples apart; without one the batch is padded."""
     unproven = not supports_varlen(facts.model.model_config)
-    masked = attention in ("sdpa", "eager")
+    masked = attention in ("sdpa", "eager", "flex_attention")
     if not data.padding_free:
-        reasons.take("data.padding_free", "padding_free", False)
+        if "data.padding_free" not in reasons.by_field:  # else the method wants it so
+            reasons.take("data.padding_free", "padding_free", False)
         return data, "sdpa" if attention == "varlen" and "attn_impl" not in reasons.sources else attention
     if not unproven and not masked:
         reasons.note(
@@ -271,10 +276,11 @@ def _fit_attention(
     return replace(data, padding_free=False), attention
 
 
-def predict_checkpoint_bytes(plan: TrainPlan, num_parameters: int, num_trainable: int) -> int:
-    """Bytes of one checkpoint of this run."""
+def predict_checkpoint_bytes(plan: TrainPlan, num_parameters: int, num_trainable: int, num_steps: int = -1) -> int:
+    """Bytes of one checkpoint of this run, the last one of ``num_steps`` steps (-1: those of the plan, or the first one)."""
     whole = {"full": num_parameters, "llamapro": num_parameters + num_trainable}
-    saved = whole.get(plan.tuner.sft_type, num_trainable)
+    rounds = num_rounds(plan.tuner, num_steps if num_steps > 0 else plan.trainer.max_steps)
+    saved = whole.get(plan.tuner.sft_type, num_trainable * rounds)
     return checkpoint_bytes(
         num_saved=saved,
         num_trainable=num_trainable,

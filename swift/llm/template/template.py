@@ -17,7 +17,7 @@ from swift.llm.template.behaviours import THINKING, tags
 from swift.llm.template.chat_template import ChatTemplate
 from swift.llm.template.encode import Encoder, Tokens
 from swift.llm.template.render import CUT, PLAIN, Atom, RowRenderer
-from swift.llm.template.tools import RefusedError
+from swift.llm.template.tools import RefusedError, ToolFormat
 from swift.llm.template.weights import last_round, load_weights
 from swift.llm.template.written import WrittenRows, is_written
 from swift.llm.tokenizer import TextTokenizer
@@ -119,22 +119,37 @@ class Template:
             out += self._samples(rows, tokens)
         return out
 
-    def parse(self, text: str, tools: Sequence[Mapping[str, Any]] = ()) -> Message:
+    @property
+    def tool_format(self) -> ToolFormat | None:
+        """How calls of tools are written, where the format has them."""
+        return self._renderer.tool_format
+
+    @property
+    def thinking_tags(self) -> tuple[str, str] | None:
+        """What opens and closes the reasoning of an answer; None where this format's answers have none."""
+        if self.row is None or any(name in THINKING for name in self.row.behaviours):
+            return tags({} if self.row is None else self.row.options)
+        return None
+
+    def parse(self, text: str, tools: Sequence[Mapping[str, Any]] = (), *, opened: bool | None = None) -> Message:
         """An answer's text as a message: reasoning and tool calls taken out of it.
 
         ``tools`` are those of the conversation: where a format writes arguments as bare text, their schemas give the types.
+        ``opened``: whether the prompt opened the reasoning already; None takes it so where only its end stands in the text.
+        Reasoning that never ends is all there is.
         """
-        reasoning: str | None = None
-        content = text
-        begin, end = tags({} if self.row is None else self.row.options)
-        thinking = self.row is None or any(name in THINKING for name in self.row.behaviours)
-        if thinking and end in text:
-            before, _, after = text.partition(end)
-            reasoning = before.split(begin)[-1].strip("\n") or None
-            content = after.lstrip("\n")
-        tool_format = self._renderer.tool_format
+        tool_format = self.tool_format
         if tool_format is not None and tool_format.read is not None:
             return tool_format.read(text, tools)
+        reasoning: str | None = None
+        content = text
+        if self.thinking_tags is not None:
+            begin, end = self.thinking_tags
+            begins = text.lstrip().startswith(begin)
+            if begins or (opened if opened is not None else end in text):
+                before, _, after = text.partition(end)
+                reasoning = (before.lstrip().removeprefix(begin) if begins else before).strip("\n") or None
+                content = after.lstrip("\n")
         if tool_format is not None:
             rest, calls = tool_format.parsed(content, tools)
             if calls:

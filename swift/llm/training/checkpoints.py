@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from swift.tuners.lora.older import find_older
 from swift.utils.errors import CheckpointError
 from swift.utils.manifest import check_manifest, list_checkpoints, newest_valid_checkpoint
 
@@ -36,6 +37,8 @@ def find_checkpoint(given: Path) -> Path:
         raise CheckpointError(
             f"--resume_from_checkpoint {given}: there is no such folder. Give a checkpoint-<step> folder, or the run's folder."
         )
+    if find_older(given) is not None:  # it has no manifest
+        return given
     if given.name.startswith("checkpoint-"):
         problems = check_manifest(given)
         if problems:

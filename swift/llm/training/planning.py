@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from swift.llm.plan.store import read_plan
 from swift.llm.plan.train import TrainFacts, resolve_train
 from swift.llm.plan.tuner import PLACES
 from swift.llm.training.checkpoints import choose_run_folder, find_checkpoint
+from swift.tuners.lora.older import find_older, older_config
 from swift.utils.environ import NNODES, NPROC_PER_NODE
 from swift.utils.errors import PlanError
 
@@ -54,6 +56,8 @@ def make_plan(command: str, args: Any, sources: Mapping[str, str]) -> tuple[Trai
         args, sources = inherit(
             args, sources, checkpoint, only_model=args.resume_only_model, also=settings_of_the_weights()
         )
+        if find_older(checkpoint) is not None:
+            args, sources = take_older_settings(args, sources, checkpoint)
     register_rows(args)
     model, row, why = find_model(args, sources)
     folder = choose_run_folder(args, sources, row.model_type)
@@ -78,6 +82,38 @@ def settings_of_the_weights() -> set[str]:
     """Arguments that say which shape an adapter has and where it goes: a run that starts from its weights takes them over."""
     own = {name for row in TUNER_MAPPING.values() for name in row.arguments}
     return (own | set(PLACES)) - set(FREE_FOR_A_NEW_RUN)
+
+
+def take_older_settings(args: Any, sources: Mapping[str, str], checkpoint: Path) -> tuple[Any, Mapping[str, str]]:
+    """The arguments with the settings of an adapter in the older own layout (see `tuners.lora.older`), which its files state.
+
+    Raises PlanError where others were given, and where the run is to go on exactly: the older state is not read.
+    """
+    if not args.resume_only_model:
+        raise PlanError(
+            [f"--resume_from_checkpoint {checkpoint}: is in the older layout, whose optimiser and place in the data are not read."
+             " To start a new run from its weights: --resume_only_model true."]
+        )  # fmt: skip
+    own = find_older(checkpoint)
+    assert own is not None
+    config = older_config(own)
+    targets = config.get("target_modules") or ()
+    stated: dict[str, Any] = {
+        "sft_type": "lora", "tuner_backend": "peft", "lora_rank": config["r"], "lora_alpha": config["lora_alpha"],
+        "use_dora": bool(config.get("use_dora")), "use_rslora": bool(config.get("use_rslora")),
+        "target_modules": () if isinstance(targets, str) else tuple(targets),
+        "target_regex": targets if isinstance(targets, str) else None,
+        "modules_to_save": tuple(config.get("modules_to_save") or ()),
+    }  # fmt: skip
+    changed = [
+        f"--{name}: is {shown(getattr(args, name))}, and {checkpoint.name} was trained with {shown(value)}. Leave it out."
+        for name, value in stated.items()
+        if not sources.get(name, "checkpoint").startswith("checkpoint") and getattr(args, name) != value
+    ]
+    if changed:
+        raise PlanError(changed)
+    told = {name: f"checkpoint {checkpoint.name}" for name, value in stated.items() if value != getattr(args, name)}
+    return replace(args, **stated), {**sources, **told}
 
 
 def refuse_another_tuner(plan: TrainPlan, checkpoint: Path) -> None:

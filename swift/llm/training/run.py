@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from swift.llm.dataset import prepare
 from swift.llm.dataset.collate import Collator
 from swift.llm.dataset.ledger import write_ledger
-from swift.llm.plan.facts import GIB, free_gib
+from swift.llm.model.loaders import import_first
+from swift.llm.plan.facts import GIB, free_gib, holds_adapter
 from swift.llm.plan.match import source_of
 from swift.llm.plan.memory import human
 from swift.llm.plan.plans import TrainPlan
@@ -75,13 +76,14 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
 
     ``debug`` prints the first samples as tokens. Raises SwiftError; a run folder whose loop never began is taken away again.
     """
+    import_first(plan.model.loader)
     from transformers import set_seed
 
     from swift.llm.training.predict import predictor
     from swift.trainers.method import StepsOfMethod
     from swift.trainers.sft import build_trainer
     from swift.tuners import open_tuner
-    from swift.tuners.base import KnowsSteps, StartsFromData
+    from swift.tuners.base import KnowsSteps, Restarts, StartsFromData
 
     check_before(plan)
     packed = plan.model.quantization or {}
@@ -97,7 +99,7 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
         tuner = open_tuner(plan.tuner)
         collate = Collator(padding_free=plan.data.padding_free, pad_token_id=pad_id(tokenizer))
         if plan.resume_from is None and isinstance(tuner, StartsFromData) and tuner.wants_data:
-            tuner.start_from(model, lambda: random_batches(prepared.train, collate, plan))
+            model = tuner.start_from(model, lambda whole: random_batches(prepared.train, collate, plan, whole=whole))
         logger.info("%s", trained_share(model))
         trainer = build_trainer(
             plan.trainer,
@@ -109,6 +111,7 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
                 StepsOfMethod(
                     lambda step, num_steps: tuner.after_step(model, step, num_steps),
                     partial(tuner.begin, model) if isinstance(tuner, KnowsSteps) else None,
+                    partial(tuner.restart, model) if isinstance(tuner, Restarts) else None,
                 )
             ],
             begin=lambda: record(run_dir, plan, args_json, prepared, verdict),
@@ -121,9 +124,9 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
             parameter_groups=tuner.optimizer_groups(model, plan.trainer.learning_rate, plan.trainer.weight_decay),
         )
         try:
-            result = trainer.train(
-                Path(plan.resume_from) if plan.resume_from else None, only_model=plan.resume_only_model
-            )
+            laid_over = restore is not None and plan.resume_only_model  # then nothing of the checkpoint is left to read
+            goes_on = Path(plan.resume_from) if plan.resume_from and not laid_over else None
+            result = trainer.train(goes_on, only_model=plan.resume_only_model)
         finally:
             if plan.data.streaming:
                 logger.info("%s", prepared.train.report())
@@ -135,13 +138,13 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
     return result
 
 
-def random_batches(rows: Any, collate: Collator, plan: TrainPlan) -> Iterator[dict[str, Any]]:
-    """Batches of the training set in an order of chance, each of as many rows as a step takes."""
+def random_batches(rows: Any, collate: Collator, plan: TrainPlan, *, whole: bool) -> Iterator[dict[str, Any]]:
+    """Batches of the training set in an order of chance, each of as many rows as a step takes, or, not ``whole``, one pass."""
     from random import Random
 
     order = list(range(len(rows)))
     Random(plan.seed).shuffle(order)
-    size = plan.trainer.batch_size * plan.trainer.gradient_accumulation_steps
+    size = plan.trainer.batch_size * (plan.trainer.gradient_accumulation_steps if whole else 1)
     for start in range(0, len(order), size):
         yield collate([rows[index] for index in order[start : start + size]])
 
@@ -205,7 +208,7 @@ def open_model(plan: TrainPlan) -> tuple[Any, Callable[[Path], None] | None]:
     from swift.tuners import attach, load
 
     base = load_model(plan.model)
-    if plan.resume_from is not None and (Path(plan.resume_from) / "adapter_config.json").is_file():
+    if plan.resume_from is not None and holds_adapter(Path(plan.resume_from)):
         return load(plan.tuner, base, Path(plan.resume_from), trainable=True), lambda folder: None
     return attach(plan.tuner, base), None
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from swift.llm.arguments.coerce import checked
+from swift.llm.arguments.given import given_in_python
 from swift.llm.plan.explain import explain
 from swift.llm.plan.facts import free_gib
 from swift.llm.plan.find import arguments_as_json
@@ -28,6 +30,17 @@ def train(command: str, args: Any, sources: Mapping[str, str]) -> TrainResult | 
     from swift.llm.training.run import run
 
     return run(plan, arguments_as_json(args), debug=args.debug)
+
+
+def plan_in_python(command: str, args: Any, sources: Mapping[str, str] | None = None) -> TrainPlan:
+    """The plan of a verb with arguments built in Python; what differs from its default counts as given. Raises PlanError."""
+    return make_plan(command, args, given_in_python(args) if sources is None else sources)[0]
+
+
+def train_in_python(command: str, args: Any) -> TrainResult | TrainPlan:
+    """A training verb with arguments built in Python, checked as words of the command line are. Raises SwiftError."""
+    args = checked(args)
+    return train(command, args, given_in_python(args))
 
 
 def print_plan(plan: TrainPlan) -> None:
@@ -74,7 +87,7 @@ def describe(plan: TrainPlan, tokenizer: Any, prepared: Any) -> list[str]:
     needs = show_needs(
         memory.total(checkpointing=plan.trainer.gradient_checkpointing),
         float(plan.facts["memory_gib"]),
-        predict_checkpoint_bytes(plan, counted.num_parameters, counted.num_trainable),
+        predict_checkpoint_bytes(plan, counted.num_parameters, counted.num_trainable, steps),
         free_gib(plan.run_dir),
         plan.trainer.save_total_limit,
         steps,

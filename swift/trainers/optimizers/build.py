@@ -49,8 +49,8 @@ def build_optimizer(
 
     galore, projected = config.galore, projected_parameters(model, config.galore)
     if not galore.per_parameter:
-        return GaLore(groups, make, galore, projected)
-    return Layerwise(groups, lambda one: GaLore(one, make, galore, projected))
+        return GaLore(groups, make, galore, projected, seed=args.seed)
+    return Layerwise(groups, lambda one: GaLore(one, make, galore, projected, seed=args.seed))
 
 
 def _base(

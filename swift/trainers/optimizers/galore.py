@@ -8,6 +8,7 @@ A projected matrix W has a small stand-in of the shape of its projected gradient
 
 So the base optimizer's states have the low rank, whatever optimizer it is. A matrix whose shorter side is not longer than the
 rank is not projected: a square projection saves nothing and only turns the axes. At full rank GaLore is its base optimizer.
+Q-GaLore is this with projections in few bits that are renewed less often (``projection.py``) and weights in 8 bits (``int8.py``).
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from torch import nn
 
 from swift.trainers.config import GaloreConfig
 from swift.trainers.optimizers.groups import embedding_parameters
+from swift.trainers.optimizers.int8 import Int8Weight, hold_in_8_bits
 from swift.trainers.optimizers.projection import Projection
 from swift.utils.errors import PlanError
 from swift.utils.registry import nearest
 
-__all__ = ["GaLore", "MakeOptimizer", "projected_parameters"]
+__all__ = ["GaLore", "MakeOptimizer", "hold_weights", "projected_parameters"]
 
 MakeOptimizer = Callable[[Sequence[dict[str, Any]]], torch.optim.Optimizer]
 """Groups to the base optimizer over them."""
@@ -39,8 +41,12 @@ class GaLore(torch.optim.Optimizer):
         make: MakeOptimizer,
         config: GaloreConfig,
         projected: Sequence[nn.Parameter],
+        *,
+        seed: int = 0,
     ) -> None:
         super().__init__([dict(group) for group in groups], {"lr": 0.0, "weight_decay": 0.0})
+        self._seed = seed
+        self._numbers = {id(one): number for number, one in enumerate(projected)}
         chosen = {id(one) for one in projected}
         self._low: dict[int, tuple[nn.Parameter, nn.Parameter, Projection]] = {}
         self._pairs: list[tuple[int, int]] = []  # number of our group, number of the base's
@@ -84,9 +90,17 @@ class GaLore(torch.optim.Optimizer):
             for one in group["params"]:
                 if id(one) in moved:
                     _, low, projection = self._low[id(one)]
-                    one.mul_(1 - group["lr"] * group["weight_decay"])
-                    one.add_(projection.up(low).to(one.dtype))
+                    self._move(one, 1 - group["lr"] * group["weight_decay"], projection.up(low), projection.steps)
                     low.grad = None
+
+    def _move(self, weight: nn.Parameter, shrink: float, update: torch.Tensor, step: int) -> None:
+        """W = shrink · W + update, rounded stochastically where W is held in 8 bits."""
+        if not isinstance(weight, Int8Weight):
+            weight.mul_(shrink)
+            weight.add_(update.to(weight.dtype))
+        elif shrink != 1 or update.any():  # rounding anew what stays would be noise
+            seed = ((self._seed * 1_000_003 + self._numbers[id(weight)]) * 1_000_003 + step) % 2**63
+            weight.hold(weight.floats().mul_(shrink).add_(update), seed=seed)
 
     def state_dict(self) -> dict[str, Any]:
         """The base optimizer's state, and the projections in the order of the parameters."""
@@ -94,6 +108,10 @@ class GaLore(torch.optim.Optimizer):
             **super().state_dict(),
             "base": self.base.state_dict(),
             "projections": [projection.state_dict() for _, _, projection in self._low.values()],
+            # a checkpoint's weights are floats, and rounding those again would not always give the same codes
+            "weights": [
+                dict(weight.packed) if isinstance(weight, Int8Weight) else None for weight, _, _ in self._low.values()
+            ],
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -102,6 +120,16 @@ class GaLore(torch.optim.Optimizer):
         self.base.load_state_dict(state_dict["base"])
         for (weight, _, projection), state in zip(self._low.values(), state_dict["projections"], strict=True):
             projection.load_state_dict(state, weight.device)
+        for (weight, _, _), packed in zip(self._low.values(), state_dict.get("weights", ()), strict=False):
+            if isinstance(weight, Int8Weight):
+                weight.hold_packed(packed)
+
+
+def hold_weights(model: Any, config: GaloreConfig) -> None:
+    """Put the matrices that will be projected into 8 bits where ``config`` says so; before the optimizer is made."""
+    if config.weight_bits is not None:
+        assert config.weight_bits == 8
+        hold_in_8_bits(model, [one for one in projected_parameters(model, config) if _is_large(one, config)])
 
 
 def _is_large(weight: nn.Parameter, config: GaloreConfig) -> bool:

@@ -108,10 +108,11 @@ class Projection:
         }  # fmt: skip
 
 
-def quantize(values: torch.Tensor, bits: int, group_size: int) -> dict[str, Any]:
+def quantize(values: torch.Tensor, bits: int, group_size: int, *, seed: int | None = None) -> dict[str, Any]:
     """A matrix as unsigned integers of 4 or 8 bits, each group of ``group_size`` values with its least value and its step.
 
-    Two values of 4 bits share a byte. The last group may be shorter.
+    Two values of 4 bits share a byte. The last group may be shorter. Rounded to nearest, or stochastically with random numbers
+    of ``seed``: up with the probability of what rounding down would take away.
     """
     flat = values.float().flatten()
     padding = -len(flat) % group_size
@@ -119,7 +120,14 @@ def quantize(values: torch.Tensor, bits: int, group_size: int) -> dict[str, Any]
     groups = torch.cat([flat, flat[-1:].expand(padding)]).view(-1, group_size)  # (groups, group_size)
     low, high = groups.amin(1, keepdim=True), groups.amax(1, keepdim=True)
     step = ((high - low) / (2**bits - 1)).clamp(min=torch.finfo(torch.float32).tiny)
-    codes = ((groups - low) / step).round().clamp(0, 2**bits - 1).to(torch.uint8).flatten()
+    codes = (groups - low) / step
+    if seed is None:
+        codes = codes.round()
+    else:
+        # of a generator of its own: the same on every rank, and the random numbers of the run stay as they are
+        generator = torch.Generator(codes.device).manual_seed(seed)
+        codes = (codes + torch.rand(codes.shape, generator=generator, device=codes.device)).floor()
+    codes = codes.clamp(0, 2**bits - 1).to(torch.uint8).flatten()
     if bits == 4:
         codes = torch.cat([codes, codes.new_zeros(len(codes) % 2)]).view(-1, 2)
         codes = codes[:, 0] | codes[:, 1] << 4

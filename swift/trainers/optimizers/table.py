@@ -23,7 +23,8 @@ class OptimizerRow:
 
     ``code`` names our own implementation ("module:function", see ``build.py``). ``states``: tensors of a parameter's size
     that it keeps, for the memory prediction; ``state_bytes`` the bytes of one value of theirs. ``galore``: GaLore can work
-    over it. ``schedule``: the course of the rate that it wants where none is given.
+    over it. ``schedule``: the course of the rate that it wants where none is given. ``at_once``: it takes its steps inside the
+    backward pass, so nothing is added up over batches or clipped.
     """
 
     name: str
@@ -35,6 +36,7 @@ class OptimizerRow:
     state_bytes: float = 4
     galore: bool = False
     schedule: str | None = None
+    at_once: bool = False
 
 
 ROWS = (
@@ -84,6 +86,10 @@ ROWS = (
                  code="swift.trainers.optimizers.adam_mini:build"),
     OptimizerRow("apollo_adamw", "APOLLO: the size of Adam's steps learned in a random low-rank space", states=0.5,
                  code="swift.trainers.optimizers.apollo:build"),
+    OptimizerRow("lomo", "LOMO: gradient descent inside the backward pass, one gradient at a time", states=0, at_once=True,
+                 code="swift.trainers.optimizers.lomo:lomo"),
+    OptimizerRow("adalomo", "AdaLomo: the same, with row and column means of the squared gradient", states=0.01, at_once=True,
+                 code="swift.trainers.optimizers.lomo:adalomo"),
     OptimizerRow("apollo_mini", "APOLLO of rank 1 with one size for a whole matrix", states=0.01,
                  code="swift.trainers.optimizers.apollo:build_mini"),
 )  # fmt: skip
@@ -102,9 +108,6 @@ GALORE = {
 """transformers' names of GaLore over an optimizer; ``_layerwise`` behind them means one optimizer for each parameter."""
 
 REFUSED: Mapping[str, str] = {
-    "lomo": "it takes its steps inside a backward pass of its own, before gradients of several batches can be added up or a "
-    "checkpoint can see them; --optim adafactor, --use_galore true or --lisa_activated_layers save memory as well",
-    "adalomo": "as lomo; and it needs a GPU",
     "apollo_adamw_layerwise": "use --optim apollo_adamw",
 }
 """Names of transformers that our loop cannot honour, with what to do."""

@@ -13,11 +13,14 @@ __all__ = ["FullSettings"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullSettings:
-    """``frozen`` and ``trained`` are beginnings of parameter names; ``frozen_ratio`` a share (0 to 1) from the bottom up."""
+    """``frozen`` and ``trained`` are beginnings of parameter names; ``frozen_ratio`` a share (0 to 1) from the bottom up;
+    ``frozen_vision``: the vision part stays as it is.
+    """
 
     frozen: tuple[str, ...] = ()
     frozen_ratio: float = 0.0
     trained: tuple[str, ...] = ()
+    frozen_vision: bool = False
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> FullSettings:
@@ -28,7 +31,12 @@ class FullSettings:
             ratio, frozen = float(frozen[0]), ()
         if not 0 <= ratio <= 1:
             raise PlanError([f"--freeze_parameters_ratio {ratio}: a share from 0 to 1 is expected."])
-        return cls(frozen=frozen, frozen_ratio=ratio, trained=tuple(options.get("additional_trainable_parameters", ())))
+        return cls(
+            frozen=frozen,
+            frozen_ratio=ratio,
+            trained=tuple(options.get("additional_trainable_parameters", ())),
+            frozen_vision=bool(options.get("freeze_vit", False)),
+        )
 
 
 def _is_number(text: str) -> bool:

@@ -17,10 +17,6 @@ __all__ = ["add_up"]
 
 _COMBINED = "combined"
 
-# peft's own "linear" adds the As and the Bs, so its update holds products of one adapter's A with another's B. Stacked
-# factors ("cat") have the weighted sum of the updates; their rank is of no interest, since they are folded in.
-_IN_PEFT = {"linear": "cat"}
-
 
 def add_up(
     model: PeftModel,
@@ -33,6 +29,7 @@ def add_up(
 ) -> PeftModel:
     """Beside the adapter that ``model`` has, those in ``folders``; what they make together becomes the active one.
 
+    ``combination`` is peft's name of the way, with ``_factors`` where it works on the factors themselves.
     ``weights`` begin with the one of the model's own adapter. Raises CheckpointError, PlanError.
     """
     names = ["default", *(f"adapter_{number}" for number in range(1, len(folders) + 1))]
@@ -44,7 +41,7 @@ def add_up(
         with quiet(), torch.random.fork_rng():
             torch.manual_seed(seed)
             lora.add_weighted_adapter(
-                names, list(weights), _COMBINED, combination_type=_IN_PEFT.get(combination, combination),
+                names, list(weights), _COMBINED, combination_type=combination.removesuffix("_factors"),
                 svd_full_matrices=False, density=density,
             )  # fmt: skip
     except (ValueError, KeyError) as error:

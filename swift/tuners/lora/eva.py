@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ NUM_BATCHES = 64
 """As many are looked at, over and over, until the directions stay as they are."""
 
 
-def start_from_activations(model: PeftModel, batches: Callable[[], Iterable[Mapping[str, Any]]], rank: int) -> None:
+def start_from_activations(model: PeftModel, batches: Iterable[Mapping[str, Any]], rank: int) -> None:
     """Set every ``A`` (R, in) and each layer's rank. Only trained positions count.
 
     Raises DataError where a batch cannot be filled: the directions of 2R need as many positions at once.
@@ -24,7 +24,7 @@ def start_from_activations(model: PeftModel, batches: Callable[[], Iterable[Mapp
     needed = 2 * rank
     found: list[dict[str, Any]] = []
     most = 0
-    for batch in batches():
+    for batch in batches:
         num_trained = int((batch["labels"] != -100).sum())
         most = max(most, num_trained)
         if num_trained >= needed:

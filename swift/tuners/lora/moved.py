@@ -1,4 +1,4 @@
-"""PiSSA and OLoRA move a part ``scale · B₀ A₀`` of each weight into the factors; these files fit the original weight again.
+"""PiSSA and its like move a part ``scale · B₀ A₀`` of each weight into the factors; these files fit the original weight again.
 
 Trained is ``W - scale · B₀ A₀ + scale · B A``, so the change of the original weight is that of the factors ``[A; A₀]`` (2R, in)
 and ``[B, -B₀]`` (out, 2R) at the same scale: a LoRA of twice the rank, which says all that is needed to train on, too.
@@ -19,7 +19,16 @@ from safetensors.torch import load_file
 from swift.tuners.peft_method import WEIGHTS, adapter_tensors
 from swift.utils.errors import CheckpointError
 
-__all__ = ["difference", "half_weights", "hold_start", "move_again", "start_of", "take_up"]
+__all__ = [
+    "difference",
+    "half_weights",
+    "hold_start",
+    "is_a",
+    "move_again",
+    "start_of",
+    "subtract",
+    "take_up",
+]
 
 _START = "factors_at_the_start"
 
@@ -41,7 +50,7 @@ def move_again(model: PeftModel, originals: Mapping[str, torch.Tensor]) -> None:
         layer: Any = model.get_base_model().get_submodule(name)
         if "default" in layer.lora_A:  # embeddings are not moved
             layer.get_base_layer().weight.data.copy_(original)
-            _move(layer, layer.lora_A["default"].weight.data, layer.lora_B["default"].weight.data)
+            subtract(layer, layer.lora_A["default"].weight.data, layer.lora_B["default"].weight.data)
 
 
 def hold_start(model: PeftModel) -> None:
@@ -67,12 +76,12 @@ def difference(
     doubled = dict(tensors)
     for name, before in start.items():
         now = tensors[name].detach().cpu()
-        if _is_a(name):
+        if is_a(name):
             doubled[name] = torch.cat([now, before], dim=0)
         else:
             doubled[name] = torch.cat([now, -before], dim=1)
     told = copy.copy(config)
-    told.init_lora_weights = True
+    told.init_lora_weights, told.corda_config, told.lora_ga_config = True, None, None
     told.r = 2 * config.r
     told.lora_alpha = config.lora_alpha * (2**0.5 if config.use_rslora else 2)  # type: ignore[assignment]
     return told, doubled
@@ -90,8 +99,8 @@ def take_up(model: PeftModel, folder: Path) -> None:
     now, start = dict(tensors), {}
     for name, tensor in tensors.items():
         if ".lora_" in name:
-            first, second = torch.split(tensor, rank, dim=0 if _is_a(name) else 1)
-            now[name], start[name] = first.contiguous(), (second if _is_a(name) else -second).contiguous()
+            first, second = torch.split(tensor, rank, dim=0 if is_a(name) else 1)
+            now[name], start[name] = first.contiguous(), (second if is_a(name) else -second).contiguous()
     try:
         set_peft_model_state_dict(model, now)
     except RuntimeError as error:
@@ -100,11 +109,11 @@ def take_up(model: PeftModel, folder: Path) -> None:
     for name, layer in model.named_modules():
         before_a, before_b = start.get(f"{name}.lora_A.weight"), start.get(f"{name}.lora_B.weight")
         if isinstance(layer, LoraLayer) and before_a is not None and before_b is not None:
-            _move(layer, before_a, before_b)
+            subtract(layer, before_a, before_b)
     setattr(model, _START, start)
 
 
-def _move(layer: Any, a: torch.Tensor, b: torch.Tensor) -> None:
+def subtract(layer: Any, a: torch.Tensor, b: torch.Tensor) -> None:
     """Take ``scale · B A`` out of a layer's weight, as peft does it."""
     weight = layer.get_base_layer().weight
     moved = layer.scaling["default"] * b.to(weight.device) @ a.to(weight.device)
@@ -113,5 +122,6 @@ def _move(layer: Any, a: torch.Tensor, b: torch.Tensor) -> None:
     weight.data = (weight.data.to(torch.float32) - moved).to(weight.dtype)
 
 
-def _is_a(name: str) -> bool:
+def is_a(name: str) -> bool:
+    """Whether a tensor of a file is a factor ``A``, whose rank is its first axis."""
     return ".lora_A" in name or ".lora_embedding_A" in name

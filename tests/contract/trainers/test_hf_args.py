@@ -8,7 +8,7 @@ import pytest
 from transformers import TrainingArguments
 
 from swift.trainers.config import TrainerConfig
-from swift.trainers.hf_args import REFUSED, build_args, uses_tensorboard
+from swift.trainers.hf_args import REFUSED, build_args, own_trackers, uses_tensorboard
 from swift.trainers.optimizers.table import REFUSED as OPTIMIZER_REFUSED
 from swift.trainers.optimizers.table import names
 from swift.utils.errors import ArgumentError, PlanError
@@ -83,7 +83,10 @@ def test_warmup_share_out_of_range(tmp_path: Path) -> None:
 def test_trackers(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match="--report_to 'wandbb' is not a tracker; did you mean 'wandb'"):
         build_args(config(tmp_path, report_to=("wandbb",)))
-    assert build_args(config(tmp_path, report_to=("tensorboard", "wandb"))).report_to == ["wandb"]
+    # driven by callbacks of our own; transformers drives the others
+    assert build_args(config(tmp_path, report_to=("tensorboard", "wandb"))).report_to == []
+    assert own_trackers(config(tmp_path, report_to=("tensorboard", "wandb", "mlflow"))) == ("mlflow", "wandb")
+    assert build_args(config(tmp_path, report_to=("trackio", "wandb"))).report_to == ["trackio"]
     base = config(tmp_path)
     assert uses_tensorboard(base)
     assert not uses_tensorboard(replace(base, report_to=("none",)))

@@ -118,7 +118,7 @@ def test_the_context_ends_an_answer(engine: PtEngine) -> None:
         (ask("a", Sampling(), tuple(range(64))), "64 tokens, the model's context holds 64"),
         (ask("a", Sampling(), (5, 97)), "token id 97 is not in the model's vocabulary of 97"),
         (ask("a", Sampling(), ()), "prompt is empty"),
-        (replace(ask("a", Sampling()), adapter="x"), "none are loaded"),
+        (replace(ask("a", Sampling()), adapter="x"), "loaded are: none"),
     ],
 )
 def test_refusals(engine: PtEngine, request_: GenerateRequest, text: str) -> None:
@@ -216,10 +216,10 @@ def test_an_error_in_a_step_reaches_its_requests_and_no_other(model: Any, monkey
         read = flat.read
         calls = iter([torch.OutOfMemoryError("no memory")])
 
-        def failing(group: Any) -> Any:
+        def failing(group: Any, wanted: Any) -> Any:
             for error in calls:
                 raise error
-            return read(group)
+            return read(group, wanted)
 
         monkeypatch.setattr(flat, "read", failing)
         with pytest.raises(EngineError, match=r"OutOfMemoryError: no memory.*Lower --max_batch_size"):

@@ -220,8 +220,11 @@ def test_a_missing_base_is_named(checkpoint: Path) -> None:
     ("given", "text"),
     [
         ({"model_id_or_path": "CKPT"}, "holds an adapter, not a model. Give it as --ckpt_dir"),
-        ({"ckpt_dir": "CKPT", "infer_backend": "vllm"}, "the engine vLLM is not in this version"),
-        ({"ckpt_dir": "CKPT", "infer_backend": "lmdeploy", "tp": 2}, "--tp: a setting of vLLM or LMDeploy"),
+        (
+            {"ckpt_dir": "CKPT", "infer_backend": "vllm"},
+            "vLLM is not installed. Make its environment with: swift env add vllm",
+        ),
+        ({"ckpt_dir": "CKPT", "infer_backend": "lmdeploy", "tp": 2}, "LMDeploy needs an NVIDIA GPU"),
         ({"ckpt_dir": "CKPT", "eval_human": False}, "there are no rows to answer"),
         ({"ckpt_dir": "CKPT", "sft_type": "full"}, "the checkpoint was tuned with lora"),
         ({"ckpt_dir": "CKPT", "do_sample": False, "top_k": 3}, "--do_sample is false"),

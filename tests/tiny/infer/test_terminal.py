@@ -12,6 +12,7 @@ from swift.llm.answering.terminal import HELP, Chat
 from swift.llm.chat.service import ChatService
 from swift.llm.core import Sampling
 from swift.llm.engine.fake import FakeEngine
+from swift.llm.engine.protocol import Limits
 from swift.llm.plan.plans import TemplatePlan
 from swift.llm.template import open_template
 from swift.llm.tokenizer import load_tokenizer
@@ -142,3 +143,32 @@ def test_ctrl_c_stops_the_answer_and_keeps_the_program(model_folder: Path) -> No
     assert len(engine.aborted) == 1
     assert chat.num_answers == 2
     assert "assistant\nt<|im_end|>" in prompts[1]  # what was said until then is remembered
+
+
+def test_adapters_are_switched_between(model_folder: Path) -> None:
+    tokenizer = load_tokenizer(model_folder)
+    engine = FakeEngine(
+        lambda prompt: [*tokenizer.encode("yes"), tokenizer.special_tokens["<|im_end|>"]],
+        limits=Limits(context=4096, adapters=True),
+    )
+    engine.adapters.update(calm="/a", loud="/b")
+    written: list[str] = []
+    template = open_template("chatml", tokenizer, TemplatePlan(template_type="chatml"))
+    chat = Chat(
+        ChatService(template, tokenizer, engine),
+        Sampling(max_new_tokens=50),
+        Script(["one", "/adapter loud", "two", "/adapter base", "three", "/adapter soft", "/adapter"]),
+        write=written.append,
+        adapters=("calm", "loud"),
+        adapter="calm",
+    )
+    chat.run()
+    assert [request.adapter for request in engine.requests] == ["calm", "loud", None]
+    text = "".join(written)
+    assert "From now on: loud." in text
+    assert "There is no adapter 'soft'. Now: base. There are: calm, loud, base." in text
+
+
+def test_no_adapters_to_switch_between(model_folder: Path) -> None:
+    talk = Talk(model_folder, ["/adapter x"])
+    assert "No adapters are loaded by name" in "".join(talk.written)

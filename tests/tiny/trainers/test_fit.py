@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from swift.trainers.config import GaloreConfig
-from swift.trainers.fit import next_batch_size
+from swift.trainers.fit import _fits, next_batch_size
 from swift.trainers.optimizers.layerwise import Layerwise
+from swift.trainers.optimizers.table import OPTIMIZERS
 from swift.trainers.sft import build_trainer
 from swift.utils.errors import ArgumentError, TrainingError
 
@@ -42,14 +43,15 @@ def trained(tiny: ModuleType, folder: Path, collate: Any, **changes: Any) -> Any
 
 @pytest.mark.parametrize("changes", [
     {}, {"galore": GaloreConfig(rank=4, per_parameter=True), "gradient_accumulation_steps": 1, "max_grad_norm": 0.0},
-], ids=["adamw", "layerwise"])  # fmt: skip
+    {"galore": GaloreConfig(rank=4, weight_bits=8)},
+], ids=["adamw", "layerwise", "in-8-bits"])  # fmt: skip
 def test_a_batch_that_fits_leaves_no_trace(tiny: ModuleType, tmp_path: Path, changes: dict[str, Any]) -> None:
     _, plain = trained(tiny, tmp_path / "plain", tiny.flat, **changes)
     trainer, tried = trained(tiny, tmp_path / "tried", tiny.flat, auto_find_batch_size=True, **changes)
     assert tiny.losses(tmp_path / "tried") == tiny.losses(tmp_path / "plain")
     expected, reached = tiny.weights(plain.last_checkpoint), tiny.weights(tried.last_checkpoint)
     assert all(torch.equal(expected[name], reached[name]) for name in expected)
-    if changes:
+    if "max_grad_norm" in changes:
         assert isinstance(trainer.optimizer.optimizer, Layerwise)
 
 
@@ -114,3 +116,74 @@ def test_compiled_layers_give_the_same_loss_and_the_same_names(tiny: ModuleType,
         ArgumentError, match="--torch_compile_backend: unknown backend 'inducter'; did you mean 'inductor'"
     ):
         trained(tiny, tmp_path / "wrong", tiny.flat, torch_compile="inducter")
+
+
+class Packs:
+    """Rows of several samples each."""
+
+    def __init__(self, rows: Any, size: int) -> None:
+        self.rows, self.size = rows, size
+        self.lengths = rows.lengths[: len(rows) // size * size].reshape(-1, size).sum(1)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, index: int) -> list[Any]:
+        return [self.rows[number] for number in range(index * self.size, (index + 1) * self.size)]
+
+
+def test_the_largest_packs_are_tried_forward_and_backward_beside_the_states(tiny: ModuleType, tmp_path: Path) -> None:
+    rows, seen = Packs(tiny.Samples(40), 4), []
+
+    def collate(batch: list[Any]) -> dict[str, Any]:
+        seen.append(sum(len(sample) for pack in batch for sample in pack))
+        return tiny.flat(batch)
+
+    def run(folder: Path, **changes: Any) -> Any:
+        settings = {**PLAIN, "batch_size": 2, "max_steps": 3, "save_steps": 3, **changes}
+        trainer = build_trainer(tiny.tiny_config(folder, **settings), tiny.tiny_model(dropout=0.1), rows, None, collate)
+        return trainer, trainer.train()
+
+    run(tmp_path / "plain")
+    seen.clear()
+    trainer, _ = run(tmp_path / "tried", auto_find_batch_size=True)
+    assert seen[0] == sum(sorted(rows.lengths)[-2:]) == max(seen)
+    assert tiny.losses(tmp_path / "tried") == tiny.losses(tmp_path / "plain")
+    states: list[int] = []
+    hook = trainer.model.register_forward_hook(lambda *_: states.append(len(trainer.optimizer.state)))
+    trainer.optimizer = None
+    assert _fits(trainer, rows)
+    hook.remove()
+    assert states[0] == 0 < states[1]  # once before the optimizer's states exist, once beside them
+    assert trainer.optimizer is None
+    assert all(one.grad is None for one in trainer.model.parameters())
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, row in OPTIMIZERS.items() if "cpu" in row.devices and row.requires is None]
+)
+def test_the_trial_moves_nothing_whatever_the_optimizer(tiny: ModuleType, tmp_path: Path, name: str) -> None:
+    settings = {**PLAIN, "optim": name, "optim_args": {"rank": 4} if name == "apollo_adamw" else {}}
+    trainer = build_trainer(
+        tiny.tiny_config(tmp_path, **settings), tiny.tiny_model(dropout=0.1), tiny.Samples(8), None, tiny.flat
+    )
+    before, random = {name: one.clone() for name, one in trainer.model.state_dict().items()}, torch.get_rng_state()
+    assert _fits(trainer, trainer.rows)
+    assert all(torch.equal(one, before[name]) for name, one in trainer.model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random)
+
+
+def test_full_determinism_asks_torch_for_deterministic_kernels(
+    tiny: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CUDA_LAUNCH_BLOCKING", "CUBLAS_WORKSPACE_CONFIG", "ASCEND_LAUNCH_BLOCKING", "HCCL_DETERMINISTIC",
+                 "FLASH_ATTENTION_DETERMINISTIC"):  # fmt: skip
+        monkeypatch.setenv(name, "")  # transformers sets them; taken back after the test
+    try:
+        trained(tiny, tmp_path / "a", tiny.flat, full_determinism=True)
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.utils.deterministic.fill_uninitialized_memory = True
+    trained(tiny, tmp_path / "b", tiny.flat)
+    assert tiny.losses(tmp_path / "a") == tiny.losses(tmp_path / "b")

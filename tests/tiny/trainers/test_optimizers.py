@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,8 +17,10 @@ from swift.trainers.config import GaloreConfig
 from swift.trainers.lisa import active_layers
 from swift.trainers.optimizers.adam_mini import AdamMini
 from swift.trainers.optimizers.apollo import Apollo
+from swift.trainers.optimizers.context import OptimizerContext
 from swift.trainers.optimizers.galore import GaLore
 from swift.trainers.optimizers.groups import parameter_groups
+from swift.trainers.optimizers.lomo import adalomo
 from swift.trainers.optimizers.projection import Projection, dequantize, quantize
 from swift.trainers.optimizers.table import OPTIMIZERS
 from swift.trainers.sft import build_trainer
@@ -138,6 +141,28 @@ def test_apollo_is_the_papers_formula() -> None:
     assert not torch.equal(drawn[0], drawn[1])
 
 
+def test_adalomo_is_the_papers_formula() -> None:
+    """Algorithm 1 of the paper in float64."""
+    rate, decay = 0.01, 0.1
+    weight, grads = weight_of((5, 8)), gradients((5, 8), 4)
+    group = {"params": [weight], "lr": rate, "weight_decay": decay}
+    optimizer: Any = adalomo([group], OptimizerContext(model=None))
+    row, column = torch.zeros(5, dtype=torch.float64), torch.zeros(8, dtype=torch.float64)
+    expected = weight_of((5, 8)).detach().double()
+    for step, gradient in enumerate(grads):
+        (weight * gradient).sum().backward()  # moves the weight
+        assert weight.grad is None
+        optimizer.step()
+        gradient, keep = gradient.double(), 1 - (step + 1) ** -0.8
+        row = keep * row + (1 - keep) * gradient.square().mean(1)
+        column = keep * column + (1 - keep) * gradient.square().mean(0)
+        update = gradient / (torch.outer(row, column) / row.mean()).sqrt()
+        update = update / max(1.0, float(update.square().mean().sqrt()))
+        update = update * max(1e-3, float(expected.square().mean().sqrt()))
+        expected = expected * (1 - rate * decay) - rate * update
+    assert torch.allclose(weight.detach().double(), expected, atol=1e-5)
+
+
 def test_adam_mini_keeps_one_second_moment_a_block() -> None:
     weight, grads = weight_of((6, 4)), gradients((6, 4), 3)
     optimizer = AdamMini([{"params": [weight], "lr": 0.01, "block": 2}], betas=(0.9, 0.95))
@@ -158,12 +183,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "galore-layerwise": {"galore": GaloreConfig(rank=4, gap=2, per_parameter=True), "max_grad_norm": 0.0, "batch_size": 6,
                          "gradient_accumulation_steps": 1},
     "q-galore": {"galore": Q_GALORE},
+    "q-galore-in-8-bits": {"galore": replace(Q_GALORE, weight_bits=8)},
+    "q-galore-in-8-bits-layerwise": {"galore": replace(Q_GALORE, weight_bits=8, per_parameter=True), "max_grad_norm": 0.0,
+                                     "batch_size": 6, "gradient_accumulation_steps": 1},
     "galore-adafactor": {"galore": SMALL, "optim": "adafactor"},
     "lisa": {"lisa_layers": 1, "lisa_interval": 2},
     "muon": {"optim": "muon"},
     "apollo": {"optim": "apollo_adamw", "optim_args": {"rank": 4, "update_proj_gap": 2}},
     "apollo-mini": {"optim": "apollo_mini"},
     "adam-mini": {"optim": "adam_mini"},
+    "adalomo": {"optim": "adalomo", "max_grad_norm": 0.0, "batch_size": 6, "gradient_accumulation_steps": 1},
     "parts": {"embedding_learning_rate": 3e-3, "lr_scheduler_type": "rex"},
     "schedule-free": {"optim": "schedule_free_adamw", "lr_scheduler_type": "constant_with_warmup"},
     "adamw-8bit": {"optim": "adamw_8bit"},
@@ -202,7 +231,7 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(
 
 
 RATES = {"sgd": 0.3, "adagrad": 0.05, "schedule_free_sgd": 3.0, "lion_32bit": 3e-3, "lion_8bit": 3e-3, "paged_lion_32bit": 3e-3,
-         "paged_lion_8bit": 3e-3, "rmsprop": 3e-3}  # fmt: skip
+         "paged_lion_8bit": 3e-3, "rmsprop": 3e-3, "lomo": 0.3, "adalomo": 0.05}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [name for name, row in OPTIMIZERS.items() if "cpu" in row.devices])

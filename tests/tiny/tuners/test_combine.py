@@ -1,4 +1,4 @@
-"""Several LoRA adapters as one: what each way of adding them says, on the weights themselves."""
+"""Several LoRA adapters as one by peft's ways: what each says, on the weights themselves."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ def combined(
 
 
 @pytest.mark.parametrize("rslora", [False, True])
-@pytest.mark.parametrize("way", ["linear", "svd"])
+@pytest.mark.parametrize("way", ["cat", "svd"])
 def test_the_sum_is_the_weighted_sum_of_the_updates(
     way: str, rslora: bool, make_model: Make, lora: Callable[..., TunerPlan], tmp_path: Path
 ) -> None:
     options = {"lora_alpha": 8, "use_rslora": rslora, "lora_dropout": 0.0}
     plans = [
         lora("q_proj", "v_proj", lora_rank=2, **options),
-        lora("q_proj", "down_proj", lora_rank=(6 if way == "linear" else 2), **options),
+        lora("q_proj", "down_proj", lora_rank=(6 if way == "cat" else 2), **options),
         lora("o_proj", lora_rank=2, **options),
     ]
     folders = [train(make_model, plan, tmp_path / str(n), n) for n, plan in enumerate(plans)]
-    scales = [8 / (rank**0.5 if rslora else rank) for rank in (2, 6 if way == "linear" else 2, 2)]
+    scales = [8 / (rank**0.5 if rslora else rank) for rank in (2, 6 if way == "cat" else 2, 2)]
     weights = [0.7, -0.4, 1.5]
     model = combined(make_model, plans[0], folders, weights, way)
     unmerged = logits(model)
@@ -82,11 +82,11 @@ def test_embeddings_add_up_too(make_model: Make, lora: Callable[..., TunerPlan],
     plan = lora("EMBEDDING", "q_proj", lora_rank=2, lora_dropout=0.0)
     folders = [train(make_model, plan, tmp_path / str(n), n) for n in range(2)]
     once = [logits(swift.tuners.load(plan, make_model(), folder)) for folder in folders]
-    assert torch.allclose(logits(combined(make_model, plan, folders, [1.0, 0.0], "linear")), once[0], atol=1e-5)
-    assert torch.allclose(logits(combined(make_model, plan, folders, [0.0, 1.0], "linear")), once[1], atol=1e-5)
+    assert torch.allclose(logits(combined(make_model, plan, folders, [1.0, 0.0], "cat")), once[0], atol=1e-5)
+    assert torch.allclose(logits(combined(make_model, plan, folders, [0.0, 1.0], "cat")), once[1], atol=1e-5)
 
 
-@pytest.mark.parametrize("way", ["ties", "dare_linear", "dare_ties"])
+@pytest.mark.parametrize("way", ["ties_factors", "dare_linear_factors", "dare_ties_factors", "magnitude_prune_factors"])
 def test_sparse_ways_keep_a_share_of_the_factors(
     way: str, make_model: Make, lora: Callable[..., TunerPlan], tmp_path: Path
 ) -> None:
@@ -101,11 +101,11 @@ def test_sparse_ways_keep_a_share_of_the_factors(
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(logits(model), logits(again))
     other = combined(make_model, plan, folders, [0.5, 0.5], way, density=0.25, seed=1)
-    assert torch.equal(logits(model), logits(other)) == (way == "ties")
+    assert torch.equal(logits(model), logits(other)) == (not way.startswith("dare"))
 
 
 def test_what_peft_refuses_is_a_plan_error(make_model: Make, lora: Callable[..., TunerPlan], tmp_path: Path) -> None:
     plans = [lora("q_proj", lora_rank=rank) for rank in (2, 4)]
     folders = [train(make_model, plan, tmp_path / str(n), n) for n, plan in enumerate(plans)]
-    with pytest.raises(PlanError, match=r"--combination ties: .*same r"):
-        combined(make_model, plans[0], folders, [0.5, 0.5], "ties", density=0.5)
+    with pytest.raises(PlanError, match=r"--combination ties_factors: .*same r"):
+        combined(make_model, plans[0], folders, [0.5, 0.5], "ties_factors", density=0.5)

@@ -82,6 +82,8 @@ VARIANTS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "pissa": (("ALL",), {"init_lora_weights": "pissa", "lora_rank": 4}),
     "olora": (("ALL",), {"init_lora_weights": "olora", "lora_rank": 4}),
     "embeddings": (("EMBEDDING", "ALL"), {}),
+    "head": (("HEAD", "ALL"), {}),
+    "embeddings and head": (("EMBEDDING", "HEAD"), {}),
     "saved embeddings and norms": (("ALL",), {"saved": ("EMBEDDING", "LN")}),
     "saved head": (("ALL",), {"saved": ("lm_head",)}),
 }

@@ -27,6 +27,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "pissa": {"init_lora_weights": "pissa_niter_4"},
     "olora": {"init_lora_weights": "olora", "modules_to_save": ("LN",)},
     "eva": {"init_lora_weights": "eva", "lora_rank": 4},
+    "corda": {"init_lora_weights": "corda", "lora_rank": 4, "modules_to_save": ("LN",)},
+    "lora_ga": {"init_lora_weights": "lora_ga", "lora_rank": 4, "padding_free": False},
     "vera": {"sft_type": "vera", "vera_rank": 16},
 }
 

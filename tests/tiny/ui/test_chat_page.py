@@ -141,5 +141,6 @@ def test_a_server_that_is_away_is_told_on_the_page(browser: Any, tmp_path: Path)
     try:
         page = visit(browser, address)
         page.wait_for_function("document.body.innerText.includes('Is the server running?')")
+        assert "http://127.0.0.1:9/v1" in page.inner_text("body")
     finally:
         page_of_none.blocks.close()

@@ -211,10 +211,12 @@ def test_without_an_adapter_all_weights_are_trained() -> None:
 
 
 def test_keys_without_a_counterpart_are_reported_together() -> None:
-    said = problem("base_model: x\npad_to_sequence_len: true\nrelora_steps: 5\ntokens:\nlora_fan_in_fan_out: false\n")
+    said = problem(
+        "base_model: x\npad_to_sequence_len: true\nrelora_cpu_offload: true\ntokens:\nlora_fan_in_fan_out: false\n"
+    )
     assert said.startswith("2 problems")
     assert "c.yaml:2: pad_to_sequence_len: this key has no counterpart in this version yet" in said
-    assert "c.yaml:3: relora_steps" in said
+    assert "c.yaml:3: relora_cpu_offload" in said
 
 
 @pytest.mark.parametrize(
@@ -322,6 +324,8 @@ def test_formats_of_entries() -> None:
         ("sdp_attention: true", {"attn_impl": "sdpa"}),
         ("fsdp: [full_shard, auto_wrap]\nfsdp_config: {a: 1}", {"fsdp": "full_shard auto_wrap", "fsdp_config": {"a": 1}}),
         ("s2_attention: true", {"sft_type": "longlora"}),
+        ("adapter: lora\nrelora_steps: 150\nrelora_warmup_steps: 20\nrelora_anneal_steps: 5\nrelora_prune_ratio: 0.99",
+         {"relora_steps": 150, "relora_warmup_steps": 20, "relora_anneal_steps": 5, "relora_prune_ratio": 0.99}),
         ("auto_resume_from_checkpoints: true", {"auto_resume": True}),
         ("flash_attn_rms_norm: true", {"use_liger": True}),
         ("evals_per_epoch: 0", {"evaluation_strategy": "no"}),

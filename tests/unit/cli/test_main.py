@@ -34,7 +34,7 @@ def test_help_is_an_answer_and_not_an_error(argv: list[str], capsys: pytest.Capt
         (["stf"], "swift: unknown command 'stf'; did you mean 'sft'? (swift --help lists all commands)\n"),
         (["sft", "--lora_rank", "x"], "swift sft: --lora_rank: 'x' is not an integer (example: --lora_rank 8)\n"),
         (["--lora_rank", "8"], "swift: expected a command before --lora_rank"),
-        (["deploy"], "swift deploy: the options are fine, but this command is not in this version yet\n"),
+        (["web-ui"], "swift web-ui: the options are fine, but this command is not in this version yet\n"),
         (["dpo"], "swift dpo: the options are fine, but this command is not in this version yet\n"),
         (["web_ui", "--prot", "1"], "swift web-ui: unknown option --prot; did you mean --port?\n"),
         (["plan"], "swift plan: expected a command to plan"),

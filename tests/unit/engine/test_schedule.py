@@ -3,25 +3,35 @@ from __future__ import annotations
 import pytest
 
 from swift.llm.core import Sampling
+from swift.llm.engine.blocks import Blocks
+from swift.llm.engine.cache import Cache
 from swift.llm.engine.protocol import GenerateRequest
 from swift.llm.engine.schedule import Running, Schedule
 
 
-def request(name: str, length: int, limit: int = 100) -> Running:
-    return Running(GenerateRequest(name, tuple(range(length)), Sampling()), limit, lambda event: None)
+def request(name: str, length: int, first: int = 0) -> Running:
+    """A request whose prompt begins like no other's, unless ``first`` is given."""
+    start = first or 1000 * (ord(name[0]) + 1)
+    return Running(GenerateRequest(name, tuple(range(start, start + length)), Sampling()), 1000, lambda event: None)
+
+
+def make(max_running: int, budget: int, places: int = 1024, largest: int = 256, *, whole: bool = False) -> Schedule:
+    cache = Cache(Blocks(places, largest), lambda source, target, count: None)
+    return Schedule(cache, max_running, budget, whole_prompts=whole)
 
 
 def read(step: list[tuple[Running, int]]) -> dict[str, int]:
     """Do what an engine does with a step: read it, add a token to each request that is up to date."""
     for item, count in step:
-        item.cached += count
+        assert item.held is not None
+        item.held.count += count
         if item.pending == 0:
             item.tokens.append(7)
     return {item.request.id: count for item, count in step}
 
 
 def test_answering_requests_go_before_prompts() -> None:
-    schedule = Schedule(4, 8, None)
+    schedule = make(4, 8)
     schedule.add(request("a", 3))
     assert read(schedule.next_step()) == {"a": 3}
     schedule.add(request("b", 20))
@@ -32,7 +42,7 @@ def test_answering_requests_go_before_prompts() -> None:
 
 
 def test_whole_prompts_are_not_cut() -> None:
-    schedule = Schedule(4, 8, None, whole_prompts=True)
+    schedule = make(4, 8, whole=True)
     schedule.add(request("a", 20))
     schedule.add(request("b", 3))
     assert read(schedule.next_step()) == {"a": 20}
@@ -40,7 +50,7 @@ def test_whole_prompts_are_not_cut() -> None:
 
 
 def test_no_more_than_max_running_join() -> None:
-    schedule = Schedule(2, 100, None)
+    schedule = make(2, 100)
     for name in "abc":
         schedule.add(request(name, 2))
     assert read(schedule.next_step()) == {"a": 2, "b": 2}
@@ -49,27 +59,41 @@ def test_no_more_than_max_running_join() -> None:
 
 
 def test_the_youngest_makes_room_and_comes_back_with_its_answer() -> None:
-    schedule = Schedule(4, 100, 10)
-    schedule.add(request("old", 4))
-    schedule.add(request("young", 4))
-    read(schedule.next_step())  # 5 and 5 tokens now
-    read(schedule.next_step())  # 6 and 6: too many for the next
-    assert read(schedule.next_step()) == {"old": 1}
+    schedule = make(4, 100, places=64, largest=64)
+    schedule.add(request("old", 31))
+    schedule.add(request("young", 30))
+    assert read(schedule.next_step()) == {"old": 31, "young": 30}  # half of the places each
+    assert read(schedule.next_step()) == {"old": 1, "young": 1}
+    assert read(schedule.next_step()) == {"old": 1}  # its 33rd token needs the other half
     (young,) = schedule.waiting
-    assert (young.cached, len(young.tokens)) == (0, 6)
+    assert (young.cached, len(young.tokens)) == (0, 32)
     schedule.remove(schedule.running[0])
-    assert read(schedule.next_step()) == {"young": 6}
+    assert read(schedule.next_step()) == {"young": 32}
 
 
-def test_a_request_that_alone_exceeds_the_caches_still_runs() -> None:
-    schedule = Schedule(4, 100, 10)
-    schedule.add(request("big", 50))
-    assert read(schedule.next_step()) == {"big": 50}
-    assert read(schedule.next_step()) == {"big": 1}
+def test_a_prompt_whose_beginning_is_being_read_waits_for_it() -> None:
+    schedule = make(4, 100)
+    schedule.add(request("a", 80, first=5))
+    schedule.add(request("b", 70, first=5))
+    schedule.add(request("c", 4))
+    assert read(schedule.next_step()) == {"a": 80, "c": 4}
+    assert read(schedule.next_step()) == {"a": 1, "b": 1, "c": 1}
+    assert schedule.running[-1].num_reused == 69
+
+
+def test_what_ended_serves_what_begins_alike() -> None:
+    schedule = make(4, 100)
+    schedule.add(request("a", 40, first=5))
+    read(schedule.next_step())
+    schedule.remove(schedule.running[0])
+    schedule.add(request("b", 60, first=5))
+    assert read(schedule.next_step()) == {"b": 20}
+    schedule.add(request("z", 40))
+    assert read(schedule.next_step()) == {"b": 1, "z": 40}
 
 
 def test_find_and_remove() -> None:
-    schedule = Schedule(1, 10, None)
+    schedule = make(1, 10)
     schedule.add(request("a", 1))
     schedule.add(request("b", 1))
     schedule.next_step()
@@ -82,8 +106,8 @@ def test_find_and_remove() -> None:
 
 @pytest.mark.parametrize("budget", [1, 2, 5])
 def test_every_prompt_is_read_once_and_whole(budget: int) -> None:
-    schedule = Schedule(3, budget, None)
-    items = [request(str(i), 4 + i) for i in range(5)]
+    schedule = make(3, budget)
+    items = [request("abcde"[i], 4 + i) for i in range(5)]
     for item in items:
         schedule.add(item)
     counts = {item.request.id: 0 for item in items}

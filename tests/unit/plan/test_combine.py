@@ -13,7 +13,7 @@ from swift.llm.arguments.commands import MergeLoraArguments
 from swift.llm.plan.checkpoint import InferFacts
 from swift.llm.plan.facts import CheckpointFacts
 from swift.llm.plan.merge import resolve_merge
-from swift.llm.plan.plans import CombinePlan, MergePlan
+from swift.llm.plan.plans import CombinePlan, MergePlan, TunerPlan
 from swift.llm.plan.store import from_json, to_json
 from swift.utils.errors import PlanError
 
@@ -27,6 +27,10 @@ spec.loader.exec_module(world)
 def adapter(number: int, **config: Any) -> CheckpointFacts:
     told = {"peft_type": "LORA", "r": 8, "base_model_name_or_path": "/models/base", **config}
     return CheckpointFacts(path=f"/runs/v{number}/checkpoint-9", kind="adapter", adapter_config=told)
+
+
+LORA = TunerPlan(sft_type="lora", code="swift.tuners.lora.tuner:LoraTuner")
+SVD = {"combination": "svd"}
 
 
 def merge(*more: CheckpointFacts, first: CheckpointFacts | None = None, **given: Any) -> MergePlan:
@@ -44,8 +48,9 @@ def merge(*more: CheckpointFacts, first: CheckpointFacts | None = None, **given:
 def test_shares_are_equal_and_the_target_is_another() -> None:
     plan = merge(adapter(1, r=4))
     assert plan.combine == CombinePlan(
-        combination="linear", checkpoints=("/runs/v0/checkpoint-9", "/runs/v1/checkpoint-9"), weights=(0.5, 0.5)
-    )
+        combination="linear", checkpoints=("/runs/v0/checkpoint-9", "/runs/v1/checkpoint-9"), weights=(0.5, 0.5),
+        tuners=(LORA, LORA),
+    )  # fmt: skip
     assert plan.target == "/runs/v0/checkpoint-9-combined"
     assert plan.reasons["combine.weights"] == "equal shares"
     assert merge().combine is None
@@ -70,14 +75,20 @@ def test_given_weights_density_and_seed() -> None:
         ((), {"adapter_weights": (1.0,)}, "--adapter_weights: has an effect only with --more_ckpt_dirs"),
         ((adapter(1),), {"adapter_weights": (1.0,)}, "--adapter_weights: 1 given for 2 adapters"),
         ((adapter(1),), {"combination_density": 0.5}, "--combination linear keeps everything"),
-        ((adapter(1),), {"combination": "ties", "combination_density": 2.0}, "Give a number between 0 and 1"),
-        ((adapter(1, r=4),), {"combination": "ties"}, "factors of one rank, and these have 8, 4"),
+        ((adapter(1),), {"combination": "ties", "combination_density": 2.0}, "Give a number above 0, up to 1"),
+        ((adapter(1, r=4),), {"combination": "ties_factors"}, "factors of one rank, and these have 8, 4. Use ties."),
         ((adapter(1),), {"seed": 1}, "--seed: merging answers nothing"),
-        ((adapter(1, use_dora=True),), {}, "v1/checkpoint-9: has magnitudes of DoRA"),
-        ((adapter(1, bias="all"),), {}, "has trained biases"),
-        ((adapter(1, modules_to_save=["lm_head"]),), {}, r"has modules trained in full \(lm_head\)"),
-        ((adapter(1, init_lora_weights="pissa"),), {}, "belongs to weights that pissa has moved"),
-        ((adapter(1, peft_type="IA3"),), {}, "is an adapter of kind IA3"),
+        ((adapter(1, use_dora=True),), SVD, "v1/checkpoint-9: has magnitudes of DoRA"),
+        ((adapter(1, bias="all"),), SVD, "has trained biases"),
+        ((adapter(1, modules_to_save=["lm_head"]),), SVD, r"has modules trained in full \(lm_head\)"),
+        ((adapter(1, init_lora_weights="pissa"),), SVD, "belongs to weights that pissa has moved"),
+        ((adapter(1, peft_type="IA3"),), SVD, "is an adapter of kind IA3"),
+        (
+            (adapter(1, peft_type="REFT"),),
+            {},
+            "ReFT: interventions on hidden states cannot be folded into plain weights",
+        ),
+        ((adapter(1, peft_type="NOVEL"),), {}, "an adapter of kind novel, which is not in this version"),
         (
             (adapter(1, base_model_name_or_path="/else"),),
             {},
@@ -91,9 +102,20 @@ def test_refusals(more: tuple[CheckpointFacts, ...], given: dict[str, Any], told
         merge(*more, **given)
 
 
-def test_methods_without_a_sum_say_so() -> None:
-    with pytest.raises(PlanError, match="adapters of ia3 have no sum; those of --sft_type lora have"):
-        merge(adapter(1), first=adapter(0, peft_type="IA3"))
+def test_ways_on_factors_are_for_lora() -> None:
+    with pytest.raises(
+        PlanError, match=r"works on the factors of LoRA, and --ckpt_dir is of ia3. Use one of linear, ties"
+    ):
+        merge(adapter(1), first=adapter(0, peft_type="IA3"), **SVD)
+    assert merge(adapter(1), **SVD).combine == CombinePlan(
+        combination="svd", checkpoints=("/runs/v0/checkpoint-9", "/runs/v1/checkpoint-9"), weights=(0.5, 0.5)
+    )
+
+
+def test_ways_on_changes_are_for_all_methods_together() -> None:
+    plan = merge(adapter(1), adapter(2, use_dora=True), first=adapter(0, peft_type="IA3"), combination="ties").combine
+    assert plan is not None
+    assert [tuner.sft_type for tuner in plan.tuners] == ["ia3", "lora", "lora"]
 
 
 def test_other_paths_of_one_base_are_taken_at_the_users_word() -> None:

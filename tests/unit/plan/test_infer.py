@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from swift.llm.arguments.commands import InferArguments, MergeLoraArguments
+from swift.llm.catalog.registries import ENGINE_MAPPING
 from swift.llm.core import Sampling
 from swift.llm.plan.checkpoint import InferFacts
 from swift.llm.plan.facts import CheckpointFacts
@@ -47,6 +48,7 @@ def resolve(found: InferFacts | None = None, **given: Any) -> InferPlan:
         "named",
         templates=world.TEMPLATES,
         tuners=world.TUNERS,
+        engines=ENGINE_MAPPING,
     )
 
 
@@ -114,7 +116,10 @@ def test_merging_first() -> None:
     [
         ({"merge_lora": True}, "no adapter to fold in"),
         ({"save_safetensors": False}, "only with --merge_lora true"),
-        ({"max_num_seqs": 3}, "--max_num_seqs: a setting of vLLM or LMDeploy"),
+        (
+            {"max_num_seqs": 3},
+            "--max_num_seqs: is a setting of vLLM, and that cannot be used: vLLM is not installed.*swift env add vllm",
+        ),
         ({"quantization_bit": 4}, "bitsandbytes, which is not installed"),
         ({"bnb_4bit_quant_type": "fp4"}, "--bnb_4bit_quant_type: has an effect only with --quantization_bit 4"),
         ({"load_dataset_config": True}, "needs a --ckpt_dir that swift sft wrote"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,29 @@ def test_reft_has_one_prompt_a_sample() -> None:
         with pytest.raises(PlanError, match="everything is trained, so none has one"):
             resolve(sft_type="reft", **given)
         assert resolve(sft_type="reft", reft_args=EVERY_TOKEN, **given).tuner.options["reft_args"] == EVERY_TOKEN
+
+
+@pytest.mark.parametrize("method", ["prompt_tuning", "prefix_tuning", "p_tuning"])
+def test_virtual_tokens_stand_before_each_row(method: str) -> None:
+    plan = resolve(sft_type=method)
+    assert (plan.data.padding_free, plan.model.attention) == (False, "sdpa")
+    assert "learned tokens before each sample" in plan.reasons["data.padding_free"]
+    assert plan.tuner.target_modules == ()
+    for flag in ("packing", "padding_free"):
+        with pytest.raises(PlanError, match=f"--{flag} true: --sft_type {method} puts learned tokens"):
+            resolve(sft_type=method, max_length=64, **{flag: True})
+    with pytest.raises(PlanError, match="--attn_impl varlen: is for flat batches"):
+        resolve(sft_type=method, attn_impl="varlen")
+
+
+def test_a_prefix_is_lost_where_activations_are_computed_twice() -> None:
+    small = replace(world.CPU, memory_gib=0.1)
+    assert resolve(machine=small, sft_type="prompt_tuning").trainer.gradient_checkpointing is True
+    plan = resolve(machine=small, sft_type="prefix_tuning")
+    assert plan.trainer.gradient_checkpointing is False
+    assert "keys and values" in plan.reasons["trainer.gradient_checkpointing"]
+    with pytest.raises(PlanError, match="--gradient_checkpointing true: it would lose the keys and values"):
+        resolve(sft_type="prefix_tuning", gradient_checkpointing=True)
 
 
 @pytest.mark.parametrize(

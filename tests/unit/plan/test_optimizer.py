@@ -43,10 +43,21 @@ def test_q_galore_quantises_only_when_told() -> None:
     assert plain is not None
     assert (plain.cos_threshold, plain.bits) == (0.5, None)
     packed = resolve(
-        sft_type="full", use_galore=True, galore_quantization=True, galore_proj_quant=True, galore_proj_bits=8
+        sft_type="full",
+        use_galore=True,
+        galore_quantization=True,
+        galore_proj_quant=True,
+        galore_proj_bits=8,
+        galore_weight_quant=True,
     )
     assert packed.trainer.galore is not None
-    assert packed.trainer.galore.bits == 8
+    assert (packed.trainer.galore.bits, packed.trainer.galore.weight_bits) == (8, 8)
+    assert plain.weight_bits is None
+
+
+def test_lomo_takes_a_step_after_each_batch() -> None:
+    plan = resolve(sft_type="full", optim="adalomo")
+    assert (plan.trainer.gradient_accumulation_steps, plan.trainer.max_grad_norm) == (1, 0.0)
 
 
 def test_the_names_of_transformers_switch_galore_on() -> None:
@@ -95,7 +106,12 @@ GALORE = {**FULL, "use_galore": True}
 
 @pytest.mark.parametrize(("given", "text"), [
     ({"optim": "adamwtorch"}, "--optim adamwtorch: there is no such optimizer. Did you mean adamw_torch"),
-    ({"optim": "lomo"}, "--optim lomo: is not supported"),
+    ({"optim": "apollo_adamw_layerwise"}, "--optim apollo_adamw_layerwise: is not supported"),
+    ({"optim": "lomo", "gradient_accumulation_steps": 4}, "--optim lomo: takes a step after each batch"),
+    ({"optim": "adalomo", "max_grad_norm": 1.0}, "with --optim adalomo gradients are never all there to be clipped"),
+    ({"optim": "lomo", "auto_find_batch_size": True}, "--auto_find_batch_size true: accumulates where the batch is too large"),
+    ({**GALORE, "galore_quantization": True, "galore_weight_quant": True, "torch_compile": True}, "weights are in 8 bits"),
+    ({**GALORE, "galore_weight_quant": True}, "--galore_weight_quant: has an effect only with --galore_quantization true"),
     ({"optim": "stable_adamw"}, "needs the package torch-optimi. Install it with: pip install 'torch-optimi>=0.3'"),
     ({"optim": "adamw_torch_npu_fused"}, "this machine trains on a CPU"),
     ({"use_galore": True}, "--sft_type lora trains small ones"),

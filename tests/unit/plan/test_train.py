@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from world import GPU, MODEL, OLD_GPU, ROW, resolve
+from world import CPU, GPU, MODEL, OLD_GPU, ROW, TUNERS, resolve
 
 from swift.llm.arguments.commands import SftArguments
 from swift.llm.arguments.tuner import SFT_TYPES
@@ -136,6 +136,7 @@ def test_all_conflicts_are_reported_at_once() -> None:
         ({"dataset_shard": "2/4", "streaming": True, "max_steps": 9}, "--dataset_shard with --streaming true"),
         ({"rope_scaling": "linear"}, "--rope_scaling linear"),
         ({"attn_impl": "flash_attention_2"}, "needs a CUDA GPU"),
+        ({"attn_impl": "flex_attention"}, "no backward pass for it on a CPU"),
         ({"use_flash_attn": True}, "needs a CUDA GPU"),
         ({"template_type": "chatm"}, "did you mean 'chatml'"),
         ({"train_dataset_sample": 5, "dataset": ("a", "b")}, "--train_dataset_sample 5"),
@@ -201,6 +202,8 @@ REFUSED_WHEN_GIVEN = set(EFFECT_ONLY_WITH)
 def test_no_argument_is_accepted_and_ignored() -> None:
     read: set[str] = set()
     for method in SFT_TYPES:
+        if TUNERS[method].tuner is None:
+            continue
         args = Watched(SftArguments(dataset=("mine",), sft_type=method))
         resolve(args=args, sources={})
         read |= args.read
@@ -268,3 +271,26 @@ def test_local_items_mean_the_same_in_every_folder(tmp_path: Path, monkeypatch: 
         "HF::a/b:c#4": "HF::a/b:c#4", "a/b": "a/b",
     }  # fmt: skip
     assert resolve(dataset=tuple(items)).data.dataset == tuple(items.values())
+
+
+def test_each_attention_has_its_package_and_its_kind_of_batch() -> None:
+    for asked, package in (("flash_attention_2", "flash-attn"), ("flash_attention_3", "flash-attn-3")):
+        with pytest.raises(PlanError, match=f"the package {package} is not installed"):
+            resolve(machine=GPU, attn_impl=asked)
+        plan = resolve(machine=replace(GPU, versions={**GPU.versions, package: "1"}), attn_impl=asked)
+        assert (plan.model.attention, plan.data.padding_free) == (asked, True)
+    flex = resolve(machine=GPU, attn_impl="flex_attention")
+    assert (flex.model.attention, flex.data.padding_free) == ("flex_attention", False)
+
+
+def test_activations_are_recomputed_only_where_they_would_not_fit() -> None:
+    plan = resolve()
+    assert plan.trainer.gradient_checkpointing is False
+    assert "without it, 16 GiB are there" in plan.reasons["trainer.gradient_checkpointing"]
+    small = resolve(machine=replace(CPU, memory_gib=0.7))
+    assert small.trainer.gradient_checkpointing is True
+    assert "activations are recomputed" in small.reasons["trainer.gradient_checkpointing"]
+    assert (
+        resolve(machine=replace(CPU, memory_gib=0.7), gradient_checkpointing=False).trainer.gradient_checkpointing
+        is False
+    )

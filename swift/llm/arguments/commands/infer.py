@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from swift.llm.arguments.answer import AnswerArguments, EngineArguments
+from swift.llm.arguments.answer import AnswerArguments, EngineArguments, RowsArguments
 from swift.llm.arguments.data import DataArguments
 from swift.llm.arguments.fields import redefault
-from swift.llm.arguments.generate import GenerationArguments, StopArguments
+from swift.llm.arguments.generate import DrawArguments, GenerationArguments, StopArguments
 from swift.llm.arguments.model import ModelArguments, RunArguments
 from swift.llm.arguments.quant import QuantArguments
 from swift.llm.arguments.template import TemplateArguments
@@ -14,8 +14,8 @@ from swift.llm.arguments.tuner import SftTypeArguments
 
 @dataclass(frozen=True, kw_only=True)
 class InferArguments(
-    RunArguments, EngineArguments, StopArguments, GenerationArguments, AnswerArguments, QuantArguments,
-    SftTypeArguments, DataArguments, TemplateArguments, ModelArguments,
+    RunArguments, EngineArguments, StopArguments, DrawArguments, GenerationArguments, RowsArguments, AnswerArguments,
+    QuantArguments, SftTypeArguments, DataArguments, TemplateArguments, ModelArguments,
 ):  # fmt: skip
     """Arguments of `swift infer`: chat, or answers over a data set."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from swift.llm.core import BatchEncoder, Conversation, Dropped, Encoded, Place
+from swift.llm.core import BatchEncoder, Encoded, Place
 from swift.llm.dataset.columns import RowParser
-from swift.llm.dataset.encoding import explain_lost, parsed_text, split_blocks
+from swift.llm.dataset.encoding import encode_rows, explain_lost
 from swift.llm.dataset.ledger import LedgerLine
 from swift.llm.dataset.mix import permutation
 from swift.llm.dataset.packing import pack
@@ -64,36 +64,17 @@ class BlockEncoder:
 
     def samples(self, rows: Sequence[Row]) -> tuple[list[Encoded], list[tuple[Row, LedgerLine]]]:
         """The samples of rows in their order, and a ledger line for each row that was lost or cut."""
-        ledger: list[tuple[Row, LedgerLine]] = []
-
-        def note(row: Row, action: str, reason: str, tokens: int) -> None:
-            path = str(self.sources[row.source].files[row.file])
-            ledger.append((row, LedgerLine(path, row.line, row.number, action, reason, tokens)))  # type: ignore[arg-type]
-
-        kept: list[Row] = []
-        conversations: list[Conversation] = []
-        for row in rows:
-            place = Place(str(self.sources[row.source].files[row.file]), row.line)
-            parsed = parsed_text(self.parsers[row.source], row.values, place)
-            if isinstance(parsed, Dropped):
-                note(row, "lost", parsed.reason, parsed.tokens)
-            else:
-                kept.append(row)
-                conversations.append(parsed)
-        samples: list[Encoded] = []
-        results = self.encoder.encode_batch(conversations) if conversations else []
-        for row, result in zip(kept, results, strict=True):
-            if isinstance(result, Dropped):
-                note(row, "lost", result.reason, result.tokens)
-                continue
-            if result.cut_tokens:
-                before = len(result) + result.cut_tokens
-                note(row, "cut", f"{before:,} tokens, cut to {len(result):,}", before)
-            limit = self.plan.max_length if self.plan.split_long else None
-            if limit is None or len(result) <= limit:
-                samples.append(result)
-            else:  # a part of nothing but a long question teaches nothing
-                samples += [part for part in split_blocks(result, limit) if part.trained.any()]
+        paths = [str(self.sources[row.source].files[row.file]) for row in rows]
+        given = [
+            (self.parsers[row.source], row.values, Place(path, row.line)) for row, path in zip(rows, paths, strict=True)
+        ]
+        fates = encode_rows(given, self.encoder, self.plan.max_length if self.plan.split_long else None)
+        samples = [sample for fate in fates for sample in fate.samples]
+        ledger = [
+            (row, fate.line(path, row.line, row.number))
+            for row, path, fate in zip(rows, paths, fates, strict=True)
+            if fate.action is not None
+        ]
         return samples, ledger
 
     def _check_sources(self, rows: Sequence[Row], ledger: list[tuple[Row, LedgerLine]]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, arguments_of, function_of, to_json
 from swift.llm.template.tools.scan import parameters_of, properties_of, text_of, value_at
+from swift.llm.template.tools.streaming import Around, Streaming
 
 _SIMPLE = {"number": "number", "integer": "number", "boolean": "boolean"}
 _ELEMENTS = {"string": "string[]", **{name: f"{written}[]" for name, written in _SIMPLE.items()}}
@@ -115,6 +117,9 @@ def _read(values: Any) -> tuple[ToolCall, ...]:
     return tuple(ToolCall(name, value if isinstance(value, dict) else to_json(value)) for name, value in pairs)
 
 
+_CALL = r'\{\s*"(?P<name>[^"\\]+)"\s*:\s*(?=\{)'
+_AROUND = Around(re.compile(re.escape(_BEGIN) + r"\s*\[\s*" + _CALL), re.compile(r"\s*\}\s*,\s*" + _CALL), "}]" + _END)
+
 FORMATS = (
     ToolFormat(
         name="apertus",
@@ -125,5 +130,6 @@ FORMATS = (
         parse=_parse,
         group=True,
         stop=(_END,),
+        streaming=Streaming(begins=(_BEGIN,), follows="[", around=_AROUND),
     ),
 )

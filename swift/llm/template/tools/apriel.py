@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, arguments_of
 from swift.llm.template.tools.scan import calls_from, loose_call, value_at
+from swift.llm.template.tools.streaming import Streaming, json_list
 
 _BEGIN, _END = "<tool_calls>", "</tool_calls>"
 ANSWER_FORMAT = (
@@ -62,4 +63,16 @@ def _parse(text: str) -> Parsed:
     return text, ()
 
 
-FORMATS = (ToolFormat(name="apriel", place="own", describe=_describe, calls=_calls, results=_results, parse=_parse),)
+_STREAMING = Streaming(begins=(_BEGIN,), follows="[", leads=("\n",), around=json_list(_BEGIN, _END))
+
+FORMATS = (
+    ToolFormat(
+        name="apriel",
+        place="own",
+        describe=_describe,
+        calls=_calls,
+        results=_results,
+        parse=_parse,
+        streaming=_STREAMING,
+    ),
+)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from swift.llm.core import Message, ToolCall
+from swift.llm.template.tools.streaming import Streaming
 
 Fragment: TypeAlias = tuple[str, bool]
 Tool: TypeAlias = Mapping[str, Any]
@@ -33,6 +34,7 @@ class ToolFormat:
     that the format demands. ``alone``: the system text where there are tools and none is given; ``before_system``: the
     description joins it from the front. ``typed``: ``parse`` takes the tools as a second argument, whose schemas tell a string
     "5" from a number; ``read`` takes a whole answer apart, reasoning and text too, where a format writes it as several messages.
+    ``streaming``: how calls are recognised while the answer is being written.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ToolFormat:
     bare: bool = False
     ids: Callable[[Sequence[Message]], list[Message]] | None = None
     stop: tuple[str, ...] = ()
+    streaming: Streaming = field(default_factory=Streaming)
 
     def parsed(self, text: str, tools: Sequence[Tool] = ()) -> Parsed:
         """Take the calls out of a text; ``tools`` give bare arguments their types, where the format needs it."""

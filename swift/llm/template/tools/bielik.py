@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, arguments_of, to_json
 from swift.llm.template.tools.scan import tagged_calls
+from swift.llm.template.tools.streaming import Streaming, tagged
 
 
 def _describe(tools: Sequence[Tool]) -> list[Fragment]:
@@ -59,5 +60,8 @@ FORMATS = (
         results=_results,
         parse=_parse,
         group=True,
+        streaming=Streaming(
+            begins=("<tool_call>",), follows="{", leads=("\n",), around=tagged("<tool_call>", "</tool_call>")
+        ),
     ),
 )

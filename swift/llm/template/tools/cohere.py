@@ -12,6 +12,7 @@ from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, function_of, load_json
 from swift.llm.template.tools.nous import python_type
 from swift.llm.template.tools.scan import calls_from, parameters_of, properties_of, text_of
+from swift.llm.template.tools.streaming import Streaming, json_list
 
 _ACTION = re.compile(r"\n?Action:[ \t]*(?=```json\n|\n```json\n)")
 
@@ -94,4 +95,22 @@ def _unquoted(call: ToolCall) -> ToolCall:
     return replace(call, arguments=text) if isinstance(text, str) else call
 
 
-FORMATS = (ToolFormat(name="cohere", place="own", describe=_describe, calls=_calls, results=_results, parse=_parse),)
+_STREAMING = Streaming(
+    begins=("Action:",),
+    follows="`",
+    leads=("\n",),
+    plain=True,
+    around=json_list(r"Action:[ \t]*\n?```json\n", "```", "tool_name", "parameters"),
+)
+
+FORMATS = (
+    ToolFormat(
+        name="cohere",
+        place="own",
+        describe=_describe,
+        calls=_calls,
+        results=_results,
+        parse=_parse,
+        streaming=_STREAMING,
+    ),
+)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, arguments_of, function_of, to_json
 from swift.llm.template.tools.scan import parameters_of, value_at
+from swift.llm.template.tools.streaming import Around, Streaming
 
 _BEGIN, _END = "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"
 _ONE, _SEP, _ONE_END = "<｜tool▁call▁begin｜>", "<｜tool▁sep｜>", "<｜tool▁call▁end｜>"
@@ -104,6 +106,16 @@ def _parse(text: str) -> Parsed:
     return (content, tuple(calls)) if calls else (text, ())
 
 
+# Names stand behind "function" and a fence before 3.1, alone from 3.1 on; the parser reads both everywhere.
+_HEAD = rf"{_ONE}(?:function{_SEP})?(?P<name>[^\n<]+?)(?:\n```json\n|{_SEP})\s*(?=\{{)"
+
+
+def _streaming(fence: str) -> Streaming:
+    between = re.compile(rf"\s*(?:```)?\s*{_ONE_END}\s*{_HEAD}")
+    around = Around(re.compile(rf"{_BEGIN}\s*{_HEAD}"), between, fence + _ONE_END + _END)
+    return Streaming(begins=(_BEGIN,), follows="<", around=around)
+
+
 FORMATS = (
     ToolFormat(
         name="deepseek",
@@ -114,6 +126,7 @@ FORMATS = (
         results=_outputs("", OUTPUTS_BEGIN, "\n"),
         parse=_parse,
         group=True,
+        streaming=_streaming("```"),
     ),
     ToolFormat(
         name="deepseek_r1_llamacpp",
@@ -124,6 +137,7 @@ FORMATS = (
         results=_outputs("\n", OUTPUTS_BEGIN, "\n"),
         parse=_parse,
         group=True,
+        streaming=_streaming("```"),
     ),
     ToolFormat(
         name="deepseek_v3_1",
@@ -133,5 +147,6 @@ FORMATS = (
         results=_outputs("", "", ""),
         parse=_parse,
         group=True,
+        streaming=_streaming(""),
     ),
 )

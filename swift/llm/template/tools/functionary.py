@@ -18,6 +18,7 @@ from swift.llm.template.tools.base import (
     to_json,
 )
 from swift.llm.template.tools.scan import calls_from, loose_call, text_of, value_at
+from swift.llm.template.tools.streaming import Around, Streaming, json_list
 
 _BEGIN = re.compile(r"<function=([^>]+)>|<\|python_tag\|>")
 
@@ -141,8 +142,22 @@ def _fire_parse(text: str) -> Parsed:
     return text, ()
 
 
+_HEAD = r"<function=(?P<name>[^>]+)>\s*(?=\{)"
+_STREAMING = Streaming(
+    begins=("<function=", "<|python_tag|>"),
+    around=Around(re.compile(_HEAD), re.compile(r"\s*</function>" + _HEAD), "</function>"),
+)
+
 FORMATS = (
-    ToolFormat(name="functionary", place="own", describe=_describe, calls=_calls, results=_results, parse=_parse),
+    ToolFormat(
+        name="functionary",
+        place="own",
+        describe=_describe,
+        calls=_calls,
+        results=_results,
+        parse=_parse,
+        streaming=_STREAMING,
+    ),
     ToolFormat(
         name="firefunction",
         place="own",
@@ -150,5 +165,6 @@ FORMATS = (
         calls=_fire_calls,
         results=_fire_results,
         parse=_fire_parse,
+        streaming=Streaming(begins=("functools[",), follows="{", leads=(" ",), around=json_list("functools")),
     ),
 )

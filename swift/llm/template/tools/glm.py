@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, to_json
+from swift.llm.template.tools.streaming import Streaming
 from swift.llm.template.tools.values import as_json, named_arguments, read_value, schema_of
 
 _TOLD = (
@@ -141,6 +142,7 @@ FORMATS = (
         calls=_glm_calls("\n"),
         results=_glm_results("\n<tool_response>\n", "\n</tool_response>"),
         parse=_glm_parse,
+        streaming=Streaming(begins=("<tool_call>",), leads=("\n",), ends="</tool_call>"),
         group=True,
         typed=True,
     ),
@@ -151,6 +153,7 @@ FORMATS = (
         calls=_glm_calls(""),
         results=_glm_results("<tool_response>", "</tool_response>"),
         parse=_glm_parse,
+        streaming=Streaming(begins=("<tool_call>",), leads=("\n",), ends="</tool_call>"),
         group=True,
         typed=True,
     ),
@@ -161,6 +164,7 @@ FORMATS = (
         calls=_hy_calls,
         results=_hy_results,
         parse=_hy_parse,
+        streaming=Streaming(begins=(f"<tool_calls{_HY}>", f"<tool_call{_HY}>"), ends=f"</tool_call{_HY}>"),
         group=True,
         typed=True,
     ),

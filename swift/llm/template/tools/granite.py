@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, arguments_of, to_json
 from swift.llm.template.tools.scan import calls_from, loose_call, value_at
+from swift.llm.template.tools.streaming import Streaming, json_list
 
 _MARK = "<|tool_call|>"
 
@@ -53,7 +55,25 @@ def _parse(text: str) -> Parsed:
     return text, ()
 
 
+_STREAMING = Streaming(begins=(_MARK,), follows="[{", around=json_list(re.escape(_MARK)))
+
 FORMATS = (
-    ToolFormat(name="granite", place="after_system", describe=_describe, calls=_calls, results=_results, parse=_parse),
-    ToolFormat(name="granite_3_0", place="own", describe=_describe_3_0, calls=_calls, results=_results, parse=_parse),
+    ToolFormat(
+        name="granite",
+        place="after_system",
+        describe=_describe,
+        calls=_calls,
+        results=_results,
+        parse=_parse,
+        streaming=_STREAMING,
+    ),
+    ToolFormat(
+        name="granite_3_0",
+        place="own",
+        describe=_describe_3_0,
+        calls=_calls,
+        results=_results,
+        parse=_parse,
+        streaming=_STREAMING,
+    ),
 )

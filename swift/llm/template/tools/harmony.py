@@ -19,6 +19,7 @@ from swift.llm.template.tools.base import (
     to_json,
 )
 from swift.llm.template.tools.scan import value_at
+from swift.llm.template.tools.streaming import Streaming
 
 _TO = re.compile(r"\bto=functions\.([^\s<]+)")
 # The text of one message of an answer, with its header (channel, recipient, content type) in front.
@@ -201,6 +202,8 @@ def read(text: str, tools: Sequence[Tool] = ()) -> Message:
     if not thoughts and not texts and not calls:
         return Message("assistant", text)
     rest = text[place:]
+    if rest.lstrip().startswith(("<|start|>", "<|channel|>")):
+        rest = ""  # the header of a message that was cut off
     return Message("assistant", "".join(texts) + rest, reasoning="\n".join(thoughts) or None, tool_calls=tuple(calls))
 
 
@@ -218,6 +221,7 @@ FORMATS = (
         results=_results,
         parse=_parse,
         read=read,
+        streaming=Streaming(channels=True, ending=("<|end|>", "<|return|>", "<|call|>")),
         ids=one_by_one,
         one_call=True,
     ),

@@ -14,6 +14,7 @@ from swift.llm.template.tools.base import (
     to_json,
 )
 from swift.llm.template.tools.scan import tagged_calls
+from swift.llm.template.tools.streaming import Streaming, tagged
 
 
 def _hermes_describe(tools: Sequence[Tool]) -> list[Fragment]:
@@ -71,5 +72,8 @@ FORMATS = (
         results=_hermes_results,
         parse=_hermes_parse,
         group=True,
+        streaming=Streaming(
+            begins=("<tool_call>",), follows="{", leads=("\n",), around=tagged("<tool_call>", "</tool_call>")
+        ),
     ),
 )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, arguments_of, to_json
 from swift.llm.template.tools.scan import value_at
+from swift.llm.template.tools.streaming import Around, Streaming
 
 _SECTION, _SECTION_END = "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"
 _CALL, _ARGUMENTS, _CALL_END = "<|tool_call_begin|>", "<|tool_call_argument_begin|>", "<|tool_call_end|>"
@@ -93,6 +94,12 @@ def _parse(text: str) -> Parsed:
     return (content, tuple(calls)) if calls else (text, ())
 
 
+_ONE = rf"{re.escape(_CALL)}\s*(?:functions\.)?(?P<name>.+?):\d+\s*{re.escape(_ARGUMENTS)}\s*(?=\{{)"
+_AROUND = Around(
+    re.compile(re.escape(_SECTION) + _ONE), re.compile(r"\s*" + re.escape(_CALL_END) + _ONE), _CALL_END + _SECTION_END
+)
+_STREAMING = Streaming(begins=(_SECTION,), follows="<", around=_AROUND)
+
 FORMATS = (
     ToolFormat(
         name="kimi_k2",
@@ -101,6 +108,7 @@ FORMATS = (
         calls=_calls,
         results=_results,
         parse=_parse,
+        streaming=_STREAMING,
         ids=numbered,
     ),
     ToolFormat(
@@ -110,6 +118,7 @@ FORMATS = (
         calls=_calls,
         results=_bare_results,
         parse=_parse,
+        streaming=_STREAMING,
         ids=numbered_by_turn,
     ),
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, to_json
+from swift.llm.template.tools.streaming import Streaming
 from swift.llm.template.tools.values import as_json, named_arguments, read_value, schema_of
 
 _PAIR_TEXT = r"<arg_key>(.*?)</arg_key>\n<arg_value>(.*?)</arg_value>\n"
@@ -78,5 +79,8 @@ FORMATS = (
         results=_results,
         parse=_parse,
         read=_read,
+        streaming=Streaming(
+            begins=("<tool_call>",), ends="</tool_call>", stripped=True, thinking=("<think>", "</think>")
+        ),
     ),
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, to_json
+from swift.llm.template.tools.streaming import Streaming
 
 _BEGIN, _END = "<|tool_call_start|>", "<|tool_call_end|>"
 
@@ -124,5 +125,6 @@ FORMATS = (
         calls=_calls,
         results=_results,
         parse=_parse,
+        streaming=Streaming(begins=(_BEGIN,), follows="[", ends=_END, goes_on=True),
     ),
 )

@@ -17,6 +17,7 @@ from swift.llm.template.tools.base import (
     to_json,
 )
 from swift.llm.template.tools.scan import loose_call, value_at
+from swift.llm.template.tools.streaming import Around, Streaming, json_object
 
 _BUILTIN = re.compile(r'<\|python_tag\|>([\w-]+)\.call\(((?:\w+="[^"]*"(?:, )?)*)\)')
 _ARGUMENT = re.compile(r'(\w+)="([^"]*)"')
@@ -88,6 +89,21 @@ def _llama4_parse(text: str) -> Parsed:
     return (content, tuple(calls)) if calls else (text, ())
 
 
+_ONE = json_object(arguments="parameters")
+_STREAMING = Streaming(
+    begins=("{", "<|python_tag|>"),
+    anchored=True,
+    plain=True,
+    around=Around(re.compile(r"(?:<\|python_tag\|>)?\s*" + _ONE), None, "}"),
+)
+_TEXT = r"(?:<\|python_start\|>(?P<content>.*?)<\|python_end\|>)?\s*"
+_STREAMING_4 = Streaming(
+    begins=("{", "<|python_start|>"),
+    anchored=True,
+    plain=True,
+    around=Around(re.compile(_TEXT + _ONE, re.DOTALL), re.compile(r"\s*\}\s*" + _ONE), "}"),
+)
+
 FORMATS = (
     ToolFormat(
         name="llama3_1",
@@ -96,6 +112,7 @@ FORMATS = (
         calls=_llama_calls,
         results=_llama_results,
         parse=_llama_parse,
+        streaming=_STREAMING,
         one_call=True,
     ),
     ToolFormat(
@@ -105,6 +122,7 @@ FORMATS = (
         calls=_llama4_calls,
         results=_llama_results,
         parse=_llama4_parse,
+        streaming=_STREAMING_4,
         head="Environment: ipython\n",
     ),
 )

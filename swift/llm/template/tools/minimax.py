@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, function_of, to_json
+from swift.llm.template.tools.streaming import Streaming
 from swift.llm.template.tools.values import as_json, named_arguments, read_value, schema_of
 
 _BLOCK = re.compile(r"<minimax:tool_call>(.*)</minimax:tool_call>", re.DOTALL)
@@ -73,6 +74,7 @@ FORMATS = (
         calls=_calls,
         results=_results,
         parse=_parse,
+        streaming=Streaming(begins=("<minimax:tool_call>",), follows="<", leads=("\n",), ends="</minimax:tool_call>"),
         group=True,
         typed=True,
     ),

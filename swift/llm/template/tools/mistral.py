@@ -20,6 +20,7 @@ from swift.llm.template.tools.base import (
     to_json,
 )
 from swift.llm.template.tools.scan import value_at
+from swift.llm.template.tools.streaming import Around, Streaming, json_list
 
 # v11 writes an id, v13 none.
 _V11_CALL = re.compile(r"\[TOOL_CALLS\]([^\[\]]+)(?:\[CALL_ID\]([^\[\]]*))?\[ARGS\]")
@@ -140,12 +141,27 @@ def _mistral_parse(text: str) -> Parsed:
     return (content, found) if found and len(found) == len(calls) else (text, ())
 
 
+_STREAMING = Streaming(begins=("[TOOL_CALLS]",), follows="[", around=json_list(r"\[TOOL_CALLS\]"))
+_V11_ONE = r"\[TOOL_CALLS\](?P<name>[^\[\]]+)(?:\[CALL_ID\][^\[\]]*)?\[ARGS\]\s*(?=\{)"
+
 FORMATS = (
     ToolFormat(
-        name="mistral", place="before_last_user", parse=_mistral_parse, bare=True, ids=with_ids, **_mistral(" ")
+        name="mistral",
+        place="before_last_user",
+        parse=_mistral_parse,
+        streaming=_STREAMING,
+        bare=True,
+        ids=with_ids,
+        **_mistral(" "),
     ),
     ToolFormat(
-        name="mistral_nemo", place="before_last_user", parse=_mistral_parse, bare=True, ids=with_ids, **_mistral("")
+        name="mistral_nemo",
+        place="before_last_user",
+        parse=_mistral_parse,
+        streaming=_STREAMING,
+        bare=True,
+        ids=with_ids,
+        **_mistral(""),
     ),
     ToolFormat(
         name="mistral_v11",
@@ -154,6 +170,7 @@ FORMATS = (
         calls=_v11_calls,
         results=_v11_results,
         parse=_v11_parse,
+        streaming=Streaming(begins=("[TOOL_CALLS]",), around=Around(re.compile(_V11_ONE), re.compile(_V11_ONE), "")),
         ids=with_ids,
     ),
 )

@@ -8,6 +8,7 @@ from typing import Any
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, arguments_of, function_of, to_json
 from swift.llm.template.tools.scan import parameters_of, properties_of, tagged_calls, text_of
+from swift.llm.template.tools.streaming import Streaming, tagged
 
 _BASIC = {"string": "str", "number": "float", "integer": "int", "boolean": "bool"}
 
@@ -101,5 +102,6 @@ FORMATS = (
         results=_results,
         parse=_parse,
         group=True,
+        streaming=Streaming(begins=("<tool_call>",), follows="{", around=tagged("<tool_call>", "</tool_call>")),
     ),
 )

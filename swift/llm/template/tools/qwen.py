@@ -10,6 +10,7 @@ from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, function_of, to_json
 from swift.llm.template.tools.hermes import FORMATS as HERMES
 from swift.llm.template.tools.scan import properties_of
+from swift.llm.template.tools.streaming import Streaming
 from swift.llm.template.tools.values import as_mixed, named_arguments, read_value, schema_of
 
 _EXAMPLE = (
@@ -145,6 +146,12 @@ def _parse(after_text: str) -> Callable[..., Parsed]:
     return parse
 
 
+def _streaming(after_text: str) -> Streaming:
+    return Streaming(
+        begins=("<tool_call>",), follows="<", leads=(after_text,) if after_text else (), ends="</tool_call>"
+    )
+
+
 FORMATS = (
     ToolFormat(
         name="qwen3_coder",
@@ -154,6 +161,7 @@ FORMATS = (
         calls=_calls("\n\n", "\n", strip=True),
         results=_coder_results,
         parse=_parse("\n\n"),
+        streaming=_streaming("\n\n"),
         group=True,
         typed=True,
     ),
@@ -164,6 +172,7 @@ FORMATS = (
         calls=_calls("\n\n", "\n", strip=True),
         results=_trimmed_results,
         parse=_parse("\n\n"),
+        streaming=_streaming("\n\n"),
         group=True,
         typed=True,
     ),
@@ -176,6 +185,7 @@ FORMATS = (
         calls=_calls("", "", strip=False),
         results=_step_results,
         parse=_parse(""),
+        streaming=_streaming(""),
         group=True,
         typed=True,
     ),

@@ -16,6 +16,7 @@ from swift.llm.template.tools.base import (
     load_json,
     to_json,
 )
+from swift.llm.template.tools.streaming import Around, Streaming
 
 _REACT = {
     "en": (
@@ -98,6 +99,12 @@ def _react_parse(text: str) -> Parsed:
     return content[:-1] if content.endswith("\n") else content, (call,)
 
 
+_STREAMING = Streaming(
+    begins=("Action:",),
+    leads=("\n",),
+    plain=True,
+    around=Around(re.compile(r"Action:[ \t]*(?P<name>[^\n]+)\nAction Input:[ \t]*(?=\{)"), None, "Observation:"),
+)
 _OBSERVATION = ("Observation:",)
 
 FORMATS = (
@@ -108,6 +115,7 @@ FORMATS = (
         calls=_react_calls,
         results=_react_results,
         parse=_react_parse,
+        streaming=_STREAMING,
         group=True,
         one_call=True,
         stop=_OBSERVATION,
@@ -119,6 +127,7 @@ FORMATS = (
         calls=_react_calls,
         results=_react_results,
         parse=_react_parse,
+        streaming=_STREAMING,
         group=True,
         one_call=True,
         stop=_OBSERVATION,
@@ -130,6 +139,7 @@ FORMATS = (
         calls=_toolbench_calls,
         results=_react_results,
         parse=_react_parse,
+        streaming=_STREAMING,
         group=True,
         one_call=True,
     ),

@@ -9,6 +9,7 @@ from typing import Any
 from swift.llm.core import Message, ToolCall
 from swift.llm.template.tools.base import Fragment, Parsed, RefusedError, Tool, ToolFormat, function_of
 from swift.llm.template.tools.scan import parameters_of, properties_of
+from swift.llm.template.tools.streaming import Streaming
 from swift.llm.template.tools.values import as_python, named_arguments, read_value, schema_of
 
 _TYPES = {"string": "str", "number": "int", "integer": "int", "boolean": "bool", "array": "list"}
@@ -93,6 +94,7 @@ FORMATS = (
         calls=_calls,
         results=_results,
         parse=_parse,
+        streaming=Streaming(begins=("<seed:tool_call>",), follows="<", leads=("\n\n", "\n"), ends="</seed:tool_call>"),
         typed=True,
     ),
 )

@@ -18,6 +18,7 @@ from swift.llm.template.tools.base import (
     to_json,
 )
 from swift.llm.template.tools.scan import value_at
+from swift.llm.template.tools.streaming import Around, Streaming
 
 _BEGIN, _NAME, _ARGS, _END = "<|tool_call:begin|>", "<|tool_call:name|>", "<|tool_call:args|>", "<|tool_call:end|>"
 _HEAD = re.compile(f"{re.escape(_BEGIN)}(.*?){re.escape(_NAME)}(.*?){re.escape(_ARGS)}", re.DOTALL)
@@ -131,6 +132,13 @@ def _read(text: str, tools: Sequence[Tool]) -> Message:
     return Message("assistant", content.removeprefix("<|content|>"), reasoning=reasoning, tool_calls=calls)
 
 
+_ONE = f"{re.escape(_BEGIN)}.*?{re.escape(_NAME)}(?P<name>.*?){re.escape(_ARGS)}\\s*(?=\\{{)"
+_AROUND = Around(
+    re.compile(r"(?:<\|tool_calls\|>)?" + _ONE, re.DOTALL),
+    re.compile(r"\s*" + re.escape(_END) + _ONE, re.DOTALL),
+    _END + "<|calls|>",
+)
+
 FORMATS = (
     ToolFormat(
         name="solar",
@@ -141,6 +149,13 @@ FORMATS = (
         results=_results,
         parse=_parse,
         read=_read,
+        streaming=Streaming(
+            begins=("<|tool_calls|>", _BEGIN),
+            around=_AROUND,
+            thinking=("<|think|>", "<|end|>"),
+            opening=("<|begin|>assistant", "<|content|>"),
+            ending=("<|end|>", "<|calls|>"),
+        ),
         group=True,
     ),
 )

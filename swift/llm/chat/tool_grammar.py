@@ -1,0 +1,125 @@
+"""A grammar that forces calls of tools, made from the way in which the template's tool format writes them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from swift.llm.core import Conversation, Grammar, Message, ToolCall
+from swift.llm.template import Template
+from swift.llm.template.tools import ToolFormat
+from swift.utils.errors import DataError
+
+__all__ = ["JSON_SPACE", "tool_grammar"]
+
+# White space between the parts of a JSON text: one blank, or a new line with its indent. Without a bound a model in doubt
+# writes blanks until its token limit.
+JSON_SPACE: Any = {"whitespace_pattern": r"( |\n[ \t]{0,16})?"}
+
+# Private characters, which no format writes: they stand for arguments and for the digits of an id.
+_HERE, _NUMBER = "\ue000", "\ue001"
+_DIGITS = re.compile(r"\d+$")
+_MARKED = re.compile(f"({_NUMBER}+)")
+
+
+def tool_grammar(template: Template, conversation: Conversation, name: str | None, *, opened: bool = False) -> Grammar:
+    """The Lark grammar (llguidance's dialect) of one call of ``name``, or of one or more of any tools (None).
+
+    ``opened``: the answer begins within the reasoning, which then comes first. Raises DataError for an unknown tool, and for
+    a format whose arguments are no JSON object.
+    """
+    functions = {str(one.get("name")): one for one in map(_function, conversation.tools)}
+    if not functions:
+        raise DataError("a call is asked for, and the conversation has no tools. Give `tools`.")
+    if name is not None and name not in functions:
+        raise DataError(f"a call of {name!r} is asked for; the tools are {', '.join(map(repr, functions))}.")
+    fmt = template.tool_format
+    if fmt is None or not (fmt.streaming.around is not None or fmt.streaming.channels):
+        told = (
+            "has no tool format"
+            if fmt is None
+            else f"writes calls as {fmt.name!r} does, whose arguments are no JSON object"
+        )
+        raise DataError(f"calls cannot be forced: the template {template.name!r} {told}. Use `tool_choice` auto.")
+    return Grammar("lark", _lark(template, fmt, functions, name, opened))
+
+
+def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    inner = tool.get("function")
+    return inner if isinstance(inner, Mapping) else tool
+
+
+def _lark(template: Template, fmt: ToolFormat, functions: Mapping[str, Any], name: str | None, opened: bool) -> str:
+    names = [name] if name is not None else list(functions)
+    lines, firsts, nexts, closing = [], [], [], ""
+    for number, one in enumerate(names):
+        before, closing = _text(fmt, [one]).split(_HERE)
+        firsts.append(f"{_literal(template, before)} args_{number}")
+        if name is None and not fmt.one_call:
+            _, between, _ = _text(fmt, [names[0], one]).split(_HERE)
+            nexts.append(f"{_literal(template, between)} args_{number}")
+        schema = functions[one].get("parameters") or {"type": "object"}
+        spaced = json.dumps({**schema, "x-guidance": JSON_SPACE}, ensure_ascii=False)
+        lines.append(f"args_{number}: %json {spaced}")
+    start = "start: " + ("thought " if opened else "") + "first" + (" next*" if nexts else "")
+    start += f" {_literal(template, closing)}" if closing else ""
+    lines = [start, "first: " + " | ".join(firsts), *(["next: " + " | ".join(nexts)] if nexts else []), *lines]
+    if opened:
+        assert template.thinking_tags is not None
+        end = template.thinking_tags[1]
+        token = _tokens(template).get(end)
+        lines.append(
+            f"thought: /(.|\\n)*/ <[{token}]> /\\n*/" if token is not None
+            else f"thought: text /\\n*/\ntext[suffix={json.dumps(end)}]: /(.|\\n)*/"
+        )  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _text(fmt: ToolFormat, names: Sequence[str]) -> str:
+    """Calls of these tools as the format writes them; `_HERE` for the arguments of each, `_NUMBER` for digits of its id."""
+    message = Message("assistant", "", tool_calls=tuple(ToolCall(name, _HERE) for name in names))
+    written = fmt.ids([message]) if fmt.ids is not None else [message]
+    calls = [replace(call, id=call.id and _DIGITS.sub(_mark, call.id)) for call in written[0].tool_calls]
+    text = "".join(text for text, _ in fmt.calls("", calls)).lstrip("\n")
+    return text.replace(f'"{_HERE}"', _HERE)  # where text would be quoted, an object is not
+
+
+def _mark(found: re.Match[str]) -> str:
+    return _NUMBER * len(found[0])
+
+
+def _literal(template: Template, text: str) -> str:
+    """A text as Lark strings; tokens of the tokenizer that are no ordinary text in it as those tokens."""
+    parts: list[str] = []
+    tokens = _tokens(template).items()
+    while text:
+        found = [(place, -len(word), word, id_) for word, id_ in tokens if (place := text.find(word)) >= 0]
+        place, _, word, id_ = min(found, default=(len(text), 0, "", -1))
+        for piece in filter(None, _MARKED.split(text[:place])):
+            many = len(piece) if piece[0] == _NUMBER else 0
+            # a format whose ids are nothing but digits takes letters as well
+            parts.append(
+                f"/[0-9a-zA-Z]{{{many}}}/"
+                if many > 1
+                else "/[0-9]+/"
+                if many
+                else json.dumps(piece, ensure_ascii=False)
+            )
+        if id_ >= 0:
+            parts.append(f"<[{id_}]>")
+        text = text[place + len(word) :]
+    return " ".join(parts)
+
+
+def _tokens(template: Template) -> dict[str, int]:
+    """The added tokens that llguidance takes for something else than their letters: control tokens and all in angle brackets."""
+    added = template.tokenizer.added_tokens
+    ids = {text: template.tokenizer.backend.token_to_id(text) for text in added}
+    return {
+        text: id_
+        for text, id_ in ids.items()
+        if id_ is not None and (added[text].special or (text.startswith("<") and text.endswith(">")))
+    }

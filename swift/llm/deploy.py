@@ -1,0 +1,111 @@
+"""``swift deploy``: serve a model over HTTP with the OpenAI interface."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swift.llm.answering.planning import make_infer_plan
+from swift.llm.arguments.commands import DeployArguments
+from swift.llm.arguments.given import given_in_python
+from swift.llm.plan.deploy import DeployPlan, resolve_deploy, resolve_http
+from swift.llm.plan.explain import explain
+from swift.llm.plan.infer import sampling_of
+from swift.utils.errors import PlanError
+from swift.utils.lazy import require
+from swift.utils.log import logger
+
+if TYPE_CHECKING:
+    import socket
+
+__all__ = ["deploy_main", "main", "make_plan", "run"]
+
+NEEDS = ("fastapi>=0.115", "uvicorn>=0.30")
+
+
+def make_plan(args: DeployArguments, sources: Mapping[str, str] | None = None) -> DeployPlan:
+    """The frozen plan of these arguments; loads no weights. Raises PlanError with every conflict at once."""
+    told = given_in_python(args) if sources is None else sources
+    http, problems, reasons = resolve_http(args, told, _read_keys(args))
+    try:
+        infer = make_infer_plan(args, told)
+    except PlanError as error:
+        for problem in error.problems:
+            problems.add(problem)
+    problems.stop_if_any()
+    return resolve_deploy(infer, args, http, reasons)
+
+
+def _read_keys(args: DeployArguments) -> dict[str, list[str]]:
+    """The lines of the key files that are not empty. Raises PlanError for one that cannot be read."""
+    keys: dict[str, list[str]] = {}
+    for flag, path in (("api_key_file", args.api_key_file), ("admin_api_key_file", args.admin_api_key_file)):
+        if path is None:
+            continue
+        try:
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise PlanError([f"--{flag} {path}: cannot be read ({error})."]) from None
+        keys[path] = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    return keys
+
+
+def run(plan: DeployPlan) -> None:
+    """Load the model and serve it until a signal ends it. Raises SwiftError."""
+    require(*NEEDS, extra="serve")
+    from swift.llm.serve.server import bind, check_tls
+
+    check_tls(plan.http.ssl_keyfile, plan.http.ssl_certfile)
+    listener = bind(plan.http.host, plan.http.port)
+    try:
+        _serve(plan, listener)
+    finally:
+        listener.close()
+
+
+def _serve(plan: DeployPlan, listener: socket.socket) -> None:
+    import asyncio
+
+    from swift.llm.answering.service import open_service
+    from swift.llm.serve.server import serve
+    from swift.llm.serve.site import Site
+
+    if not plan.http.keys.clients and plan.http.host not in ("127.0.0.1", "localhost", "::1"):
+        logger.warning("whoever reaches %s may use the model: no --api_key or --api_key_file is given", plan.http.host)
+    sampling = replace(sampling_of(plan.generate, {}), seed=plan.seed)
+
+    def tell(url: str) -> None:
+        print(f"serving {', '.join(plan.http.names)} on {url}/v1", flush=True)
+
+    with open_service(plan) as service:
+        site = Site(
+            service, sampling, plan.http, plan.max_batch_size,
+            adapters={one.name: one.path for one in plan.adapters}, default_adapter=plan.default_adapter,
+        )  # fmt: skip
+        asyncio.run(serve(site, listener, tell))
+
+
+def deploy_main(args: DeployArguments) -> DeployPlan | None:
+    """Serve with arguments built in Python: the same as ``swift deploy`` with them as flags.
+
+    Returns when a signal has ended the server, or the plan with ``dry_run=True``. Raises SwiftError where the command line
+    would show a message.
+    """
+    return _deploy(args, given_in_python(args))
+
+
+def main(parsed: Any) -> int:
+    """Run the command."""
+    _deploy(parsed.args, parsed.sources)
+    return 0
+
+
+def _deploy(args: DeployArguments, sources: Mapping[str, str]) -> DeployPlan | None:
+    plan = make_plan(args, sources)
+    if args.dry_run:
+        print(explain(plan), flush=True)
+        return plan
+    run(plan)
+    return None

@@ -1,0 +1,113 @@
+"""How likely a model finds the labels: perplexity, and how often its likeliest token is the label's.
+
+Measured on the tokens that training would learn from, each given the prompt and the label before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from swift.llm.core import Conversation, Encoded, Message, Sampling
+from swift.llm.engine.protocol import Engine, GenerateRequest
+from swift.llm.template import Template
+from swift.utils.errors import DataError, EngineError
+
+__all__ = ["Likelihood", "label_tokens", "measure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """Sums over all labels. ``num_right`` is None where the engine does not tell its likeliest tokens.
+
+    ``num_skipped`` labels could not be measured: with their prompt they are longer than the context, or do not fit the template.
+    """
+
+    num_labels: int
+    num_skipped: int
+    num_tokens: int
+    logprob: float
+    num_right: int | None
+
+    def scores(self) -> dict[str, float]:
+        """``perplexity`` a token, and ``token_accuracy`` in percent; empty where there was no token."""
+        if self.num_tokens == 0:
+            return {}
+        scores = {"perplexity": math.exp(-self.logprob / self.num_tokens)}
+        if self.num_right is not None:
+            scores["token_accuracy"] = 100 * self.num_right / self.num_tokens
+        return scores
+
+
+def label_tokens(
+    template: Template, conversation: Conversation, label: str
+) -> tuple[tuple[int, ...], list[int]] | None:
+    """The ids of a question with its label (T,), and at which of them the label's tokens are; None where it does not fit."""
+    whole = replace(conversation, messages=(*conversation.messages, Message("assistant", label)))
+    try:
+        start = len(template.encode_prompt(conversation))
+        sample = template.encode(whole)
+    except DataError:
+        return None
+    if not isinstance(sample, Encoded) or sample.cut_tokens:
+        return None
+    places = [place for place in range(max(start, 1), len(sample)) if sample.trained[place]]
+    return (tuple(int(id_) for id_ in sample.input_ids), places) if places else None
+
+
+async def measure(
+    engine: Engine,
+    template: Template,
+    pairs: Iterable[tuple[Conversation, str]],
+    *,
+    adapter: str | None = None,
+    max_batch: int = 16,
+) -> Likelihood:
+    """Measure questions with their labels, ``max_batch`` at a time.
+
+    Raises EngineError where the engine gives no log-probabilities of given text.
+    """
+    free = asyncio.Semaphore(max_batch)
+
+    async def one(conversation: Conversation, label: str) -> tuple[float, int, int | None] | None:
+        async with free:
+            found = label_tokens(template, conversation, label)
+            if found is None or (engine.limits.context is not None and len(found[0]) >= engine.limits.context):
+                return None
+            return await _of(engine, *found, adapter)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(*pair)) for pair in pairs]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    results = [task.result() for task in tasks]
+    measured = [result for result in results if result is not None]
+    right = [count for _, _, count in measured if count is not None]
+    return Likelihood(
+        num_labels=len(measured),
+        num_skipped=len(results) - len(measured),
+        num_tokens=sum(size for _, size, _ in measured),
+        logprob=sum(total for total, _, _ in measured),
+        num_right=sum(right) if len(right) == len(measured) else None,
+    )
+
+
+async def _of(
+    engine: Engine, ids: tuple[int, ...], places: list[int], adapter: str | None
+) -> tuple[float, int, int | None]:
+    """Log-probability of the tokens at some places, their number, and how many of them are the likeliest."""
+    if not engine.limits.logprobs:
+        if adapter is not None:
+            raise EngineError("this engine gives no log-probabilities of text under an adapter.")
+        [scores] = await engine.score([ids])
+        return sum(scores[place - 1] for place in places), len(places), None
+    request = GenerateRequest(uuid.uuid4().hex, ids, Sampling(max_new_tokens=1), adapter=adapter, prompt_logprobs=1)
+    async for step in engine.generate(request):
+        if step.prompt_logprobs:
+            told = [step.prompt_logprobs[place - 1] for place in places]
+            return sum(one.logprob for one in told), len(told), sum(one.top[0][0] == one.token for one in told)
+    raise EngineError("the engine gave no log-probabilities of the prompt.")

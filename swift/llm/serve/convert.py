@@ -1,0 +1,158 @@
+"""A client's request as what the chat service takes: a conversation, a sampling, a grammar."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from swift.llm.core import Conversation, Grammar, Message, Sampling, ToolCall
+from swift.llm.serve.errors import ApiError, invalid, refused
+from swift.llm.serve.schema import (
+    REFUSED,
+    AssistantMessage,
+    ChatMessage,
+    ChatRequest,
+    Content,
+    Generation,
+    NamedTool,
+    ResponseFormat,
+    Strict,
+    Tool,
+    ToolMessage,
+)
+
+__all__ = ["conversation_of", "form_of", "refuse_unsupported", "sampling_for"]
+
+
+def refuse_unsupported(request: Strict) -> None:
+    """Raises ApiError for a field that asks for what there is not."""
+    for name in request.model_fields_set & REFUSED.keys():
+        harmless, why = REFUSED[name]
+        value = getattr(request, name)
+        if value is not None and value not in harmless:
+            raise refused(name, why)
+    options = getattr(request, "stream_options", None)
+    if options is not None and not getattr(request, "stream", False):
+        raise invalid("stream_options", "has a meaning only with stream true. Leave one of them out.")
+    if options is not None and options.include_obfuscation:
+        raise refused("stream_options.include_obfuscation", "chunks are not padded. Leave it out.")
+
+
+def conversation_of(
+    messages: Sequence[ChatMessage], tools: Sequence[Tool] | None, template_kwargs: dict[str, Any] | None
+) -> Conversation:
+    """The messages as a conversation; leading system and developer messages become one. Raises ApiError."""
+    out: list[Message] = []
+    for number, message in enumerate(messages):
+        one = _message(message, f"messages.{number}")
+        if one.role == "system" and len(out) == 1 and out[0].role == "system":
+            out[0] = replace(out[0], content=f"{out[0].content}\n\n{one.content}")
+        else:
+            out.append(one)
+    if not any(message.role != "system" for message in out):
+        raise invalid("messages", "there is nothing to answer: only system messages.")
+    return Conversation(
+        tuple(out),
+        tuple(tool.model_dump(exclude_none=True) for tool in tools or ()),
+        system_given=out[0].role == "system",
+        template_kwargs=template_kwargs or {},
+    )
+
+
+def _message(message: ChatMessage, place: str) -> Message:
+    text = _text(message.content, f"{place}.content")
+    if isinstance(message, AssistantMessage):
+        for name in ("audio", "function_call"):
+            if getattr(message, name) is not None:
+                raise refused(f"{place}.{name}", REFUSED[name][1])
+        calls = tuple(
+            ToolCall(call.function.name, _arguments(call.function.arguments), call.id)
+            for call in message.tool_calls or ()
+        )
+        reasoning = message.reasoning_content or message.reasoning
+        return Message("assistant", text or message.refusal or "", reasoning, calls, name=message.name)
+    if isinstance(message, ToolMessage):
+        return Message("tool", text, tool_call_id=message.tool_call_id, name=message.name)
+    return Message("user" if message.role == "user" else "system", text, name=message.name)
+
+
+def _text(content: Content | None, place: str) -> str:
+    if content is None or isinstance(content, str):
+        return content or ""
+    texts = []
+    for number, part in enumerate(content):
+        if part.type not in ("text", "refusal"):
+            raise refused(f"{place}.{number}.{part.type}", "the model of this server takes text only.")
+        text = part.text if part.type == "text" else part.refusal
+        if text is None:
+            raise invalid(f"{place}.{number}.{part.type}", "is missing.")
+        texts.append(text)
+    return "\n".join(texts)
+
+
+def _arguments(text: str) -> dict[str, Any] | str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, dict) else text
+
+
+def sampling_for(request: Generation, default: Sampling, max_tokens: int | None, vocabulary: int) -> Sampling:
+    """The server's sampling with what the client says laid over it. Asking for a way to draw tokens draws them."""
+    draws = [name for name in ("temperature", "top_p", "top_k", "min_p") if getattr(request, name) is not None]
+    do_sample, temperature = default.do_sample, default.temperature
+    if request.temperature is not None:
+        do_sample, temperature = request.temperature > 0, request.temperature
+    elif draws and not do_sample:
+        do_sample, temperature = True, 1.0
+    bias = tuple((int(token), value) for token, value in (request.logit_bias or {}).items())
+    for token, _ in bias:
+        if token >= vocabulary:
+            raise invalid("logit_bias", f"token {token}: the vocabulary has {vocabulary:,} tokens.")
+    stop = (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
+    changed: dict[str, Any] = {
+        "top_p": request.top_p,
+        "top_k": None if request.top_k is None else max(request.top_k, 0),
+        "min_p": request.min_p,
+        "repetition_penalty": request.repetition_penalty,
+        "presence_penalty": request.presence_penalty,
+        "frequency_penalty": request.frequency_penalty,
+        "seed": None if request.seed is None else request.seed % 2**62,
+        "max_new_tokens": max_tokens,
+    }
+    return replace(
+        default, do_sample=do_sample, temperature=temperature, logit_bias=bias, stop=(*default.stop, *stop),
+        **{name: value for name, value in changed.items() if value is not None},
+    )  # fmt: skip
+
+
+def form_of(request: ChatRequest) -> tuple[Grammar | None, str | bool]:
+    """The grammar that response_format asks for, and the call that tool_choice forces: a name, True for any, False for none."""
+    grammar = _grammar(request.response_format)
+    choice, tools = request.tool_choice, request.tools or []
+    if choice not in (None, "none", "auto") and not tools:
+        raise invalid("tool_choice", "asks for a call, and there are no tools.")
+    forced: str | bool = choice == "required"
+    if isinstance(choice, NamedTool):
+        forced = choice.function.name
+        if forced not in [tool.function.name for tool in tools]:
+            raise invalid("tool_choice", f"{forced!r} is none of the tools.")
+    if grammar is not None and tools and choice != "none":
+        raise ApiError(
+            400, "response_format: an answer in a fixed form cannot call tools. Leave the tools out, or set tool_choice to"
+            ' "none".', param="response_format", code="unsupported_parameter",
+        )  # fmt: skip
+    return grammar, forced
+
+
+def _grammar(form: ResponseFormat | None) -> Grammar | None:
+    if form is None or form.type == "text":
+        return None
+    if form.type == "json_object":
+        return Grammar("json_object")
+    if form.json_schema is None or form.json_schema.schema_ is None:
+        raise invalid("response_format.json_schema.schema", "is missing.")
+    return Grammar("json_schema", json.dumps(form.json_schema.schema_, ensure_ascii=False))

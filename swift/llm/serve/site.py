@@ -1,0 +1,210 @@
+"""One model behind one address: the chat service, its names and adapters, the desk, the counts; what every route works with."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from swift.llm.chat.service import ChatService, Delta
+from swift.llm.core import Conversation, Message, Sampling
+from swift.llm.plan.deploy import HttpPlan
+from swift.llm.serve.desk import Desk
+from swift.llm.serve.errors import ApiError, invalid, refused
+from swift.llm.serve.metrics import Metrics
+from swift.utils.errors import DataError, EngineError
+
+__all__ = ["Site"]
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+class Site:
+    """``max_running``: answers that the engine writes at a time; ``http.max_queue`` more may wait.
+
+    ``sampling`` is what a request gets that says nothing; ``adapters`` are those that the engine has loaded already, name to
+    folder, and ``default_adapter`` the one that the model's own name stands for. ``is_ready`` becomes true when a prompt was
+    answered.
+    """
+
+    def __init__(
+        self,
+        service: ChatService,
+        sampling: Sampling,
+        http: HttpPlan,
+        max_running: int,
+        *,
+        adapters: Mapping[str, str] | None = None,
+        default_adapter: str | None = None,
+    ) -> None:
+        self.service = service
+        self.engine = service.engine
+        self.sampling = sampling
+        self.http = http
+        self.desk = Desk(max_running + http.max_queue, http.request_timeout_s)
+        self.metrics = Metrics()
+        self.is_ready = False
+        self.created = int(time.time())
+        self.adapters = dict(adapters or {})
+        self._default_adapter = default_adapter
+        self._loading = asyncio.Lock()
+
+    # --- names
+
+    def adapter_of(self, model: str) -> str | None:
+        """The adapter that a model's name stands for, None for the model as it was opened. Raises ApiError 404."""
+        if model in self.http.names:
+            return self._default_adapter
+        if model in self.adapters:
+            return model
+        known = ", ".join((*self.http.names, *self.adapters))
+        raise ApiError(
+            404,
+            f"model {model[:200]!r} is not served here; served are: {known}.",
+            param="model",
+            code="model_not_found",
+        )
+
+    def models(self) -> list[dict[str, Any]]:
+        """What /v1/models lists: the model under each of its names, then the adapters."""
+        return [self.model(name) for name in (*self.http.names, *self.adapters)]
+
+    def model(self, name: str) -> dict[str, Any]:
+        """One of them. Raises ApiError 404."""
+        self.adapter_of(name)
+        is_own = name in self.http.names
+        return {
+            "id": name, "object": "model", "created": self.created, "owned_by": self.http.owned_by,
+            "root": self.http.names[0] if is_own else name, "parent": None if is_own else self.http.names[0],
+            "max_model_len": self.engine.limits.context,
+        }  # fmt: skip
+
+    async def load_adapter(self, name: str, folder: Path) -> None:
+        """Serve an adapter as a model of its own. Raises ApiError for a name in use, EngineError."""
+        async with self._loading:
+            if name in self.adapters or name in self.http.names:
+                raise invalid("lora_name", f"{name!r} is served already. Unload it first, or choose another name.")
+            if not self.engine.limits.adapters:
+                raise refused("lora_name", "this engine takes no adapters by name.")
+            await self.engine.load_adapter(name, str(folder))
+            self.adapters[name] = str(folder)
+
+    async def unload_adapter(self, name: str) -> None:
+        """Forget it; answers under way with it end first. Raises ApiError 404, EngineError."""
+        async with self._loading:
+            if name not in self.adapters:
+                raise ApiError(404, f"adapter {name[:200]!r} is not loaded.", param="lora_name", code="model_not_found")
+            folder = self.adapters.pop(name)  # no new request gets it from here on
+            try:
+                await self.engine.unload_adapter(name)
+            except EngineError:
+                self.adapters[name] = folder
+                raise
+
+    def adapter_folder(self, path: str) -> Path:
+        """The folder that a client names, if it lies below one of --adapter_roots and holds safetensors. Raises ApiError."""
+        if "\0" in path:
+            raise invalid("lora_path", "holds a null character.")
+        folder = Path(path).resolve()
+        if not any(folder.is_relative_to(Path(root).resolve()) for root in self.http.adapter_roots):
+            raise ApiError(403, "lora_path: is not below a folder of --adapter_roots.", param="lora_path")
+        if not (folder / "adapter_config.json").is_file() or not (folder / WEIGHTS).is_file():
+            raise invalid("lora_path", f"{path} holds no adapter (adapter_config.json and {WEIGHTS}).")
+        return folder
+
+    # --- what the template can do
+
+    @cached_property
+    def knows_effort(self) -> bool:
+        """Whether ``reasoning_effort`` changes a prompt."""
+        return self._differs({"reasoning_effort": "low"}, {"reasoning_effort": "high"})
+
+    @cached_property
+    def knows_thinking(self) -> bool:
+        """Whether ``enable_thinking`` changes a prompt."""
+        return self._differs({"enable_thinking": False}, {"enable_thinking": True})
+
+    def _differs(self, one: dict[str, Any], other: dict[str, Any]) -> bool:
+        asked = Conversation((Message("user", "Hello"),))
+        try:
+            first, second = (
+                self.service.template.encode_prompt(replace(asked, template_kwargs=kwargs)) for kwargs in (one, other)
+            )
+        except DataError:
+            return False
+        return first != second
+
+    # --- answers
+
+    async def answer(self, streams: Sequence[AsyncIterator[Delta]]) -> AsyncIterator[tuple[int, Delta]]:
+        """The deltas of all streams with the number of theirs, as they come. Raises ApiError where there is no place."""
+        started = time.monotonic()
+        latest: dict[int, float] = {}
+        counted = dict.fromkeys(range(len(streams)), 0)
+        with self.desk.places(len(streams)):
+            async with aclosing(_merge(streams)) as merged:  # type: ignore[type-var]
+                async for number, delta in merged:
+                    now = time.monotonic()
+                    if number not in latest:
+                        self.metrics.first_token.observe(now - started)
+                        self.metrics.prompt_tokens += delta.num_prompt_tokens
+                    elif delta.num_tokens > counted[number]:
+                        self.metrics.next_token.observe((now - latest[number]) / (delta.num_tokens - counted[number]))
+                    self.metrics.reused_tokens += delta.num_reused
+                    latest[number] = now
+                    self.metrics.answer_tokens += delta.num_tokens - counted[number]
+                    counted[number] = delta.num_tokens
+                    if delta.finish == "abort":
+                        raise ApiError(503, "the engine ended the answer: it is being closed.", code="draining")
+                    yield number, delta
+
+    async def warm_up(self) -> None:
+        """Answer a prompt; then the server is ready. Raises SwiftError where it cannot."""
+        hello = Conversation((Message("user", "Hello"),))
+        sampling = replace(self.sampling, max_new_tokens=2, num_beams=1)
+        answer = self.service.stream(hello, sampling, adapter=self._default_adapter)
+        async with aclosing(answer) as deltas:  # type: ignore[type-var]
+            async for delta in deltas:
+                self.is_ready = delta.finish is not None
+        if not self.is_ready:
+            raise EngineError("the engine gave no answer to a first prompt.")
+
+
+async def _merge(streams: Sequence[AsyncIterator[Delta]]) -> AsyncIterator[tuple[int, Delta]]:
+    if len(streams) == 1:
+        async with aclosing(streams[0]) as only:  # type: ignore[type-var]
+            async for delta in only:
+                yield 0, delta
+        return
+    queue: asyncio.Queue[tuple[int, Delta | Exception | None]] = asyncio.Queue()
+
+    async def run(number: int, stream: AsyncIterator[Delta]) -> None:
+        last: Exception | None = None
+        try:
+            async with aclosing(stream) as deltas:  # type: ignore[type-var]
+                async for delta in deltas:
+                    queue.put_nowait((number, delta))
+        except Exception as error:
+            last = error
+        queue.put_nowait((number, last))
+
+    tasks = [asyncio.create_task(run(number, stream)) for number, stream in enumerate(streams)]
+    try:
+        running = len(tasks)
+        while running:
+            number, item = await queue.get()
+            if isinstance(item, Exception):
+                raise item
+            if item is None:
+                running -= 1
+            else:
+                yield number, item
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""Prompt tuning (Lester et al., 2021), through peft: embeddings of virtual tokens before each sample."""
