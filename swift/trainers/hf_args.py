@@ -109,8 +109,8 @@ def build_args(config: TrainerConfig) -> TrainingArguments:
         "ddp_find_unused_parameters": config.ddp_find_unused_parameters,
         "ddp_broadcast_buffers": config.ddp_broadcast_buffers,
         "use_liger_kernel": config.use_liger,
-        # head and loss are already computed in chunks, on trained positions only, by a walk over the model's body that never calls
-        # the forward pass Liger's fused loss would replace; its norms, rotary positions and MLP inside the layers stay in use
+        # head and loss are already computed in chunks, on trained positions only, from what reaches the head in the model's own
+        # forward pass; Liger's fused loss would replace that pass. Its norms, rotary positions and MLP stay in use
         "liger_kernel_config": {"fused_linear_cross_entropy": False, "cross_entropy": False}
         if config.use_liger
         else None,
