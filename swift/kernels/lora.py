@@ -106,7 +106,9 @@ def _fused_class() -> type:
             if name is None:
                 return super().forward(x, *args, **kwargs)
             base: Any = self.base_layer
-            a, b = self.lora_A[name].weight, self.lora_B[name].weight
+            first: Any = self.lora_A[name]
+            second: Any = self.lora_B[name]
+            a, b = first.weight, second.weight
             device = x.device.type
             auto = torch.is_autocast_enabled(device)
             dtype = torch.get_autocast_dtype(device) if auto else x.dtype

@@ -11,6 +11,7 @@ import ctypes
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -66,7 +67,7 @@ def fast_fp32() -> Iterator[None]:
     if not _mkl_is_slow():
         yield
         return
-    settings = torch.backends.mkldnn.matmul
+    settings: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before = settings.fp32_precision
     settings.fp32_precision = "bf16"
     try:
@@ -88,8 +89,8 @@ def _mkl_is_slow() -> bool:
         "AuthenticAMD" in told
         and {"avx512f", "avx512_bf16"} <= flags
         and not {"amx_tile", "amx_bf16"} & flags
-        and torch.backends.mkl.is_available()
-        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkl.is_available()  # type: ignore[no-untyped-call]
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     )
 
 

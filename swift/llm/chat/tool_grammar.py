@@ -15,9 +15,16 @@ from swift.utils.errors import DataError
 
 __all__ = ["JSON_SPACE", "tool_grammar"]
 
-# White space between the parts of a JSON text: one blank, or a new line with its indent. Without a bound a model in doubt
-# writes blanks until its token limit.
-JSON_SPACE: Any = {"whitespace_pattern": r"( |\n[ \t]{0,16})?"}
+# White space in a JSON text: at most one blank, or a new line with its indent, behind a separator. Anywhere else, and without a
+# bound, a model in doubt writes blanks until its token limit: the library's own pattern for them may match again and again.
+JSON_SPACE: Any = {
+    "whitespace_flexible": False,
+    "item_separator": r",( |\n {0,32})?",
+    "key_separator": r": ?",
+}
+_INDENTED: Any = {
+    "whitespace_pattern": r"( |\n[ \t]{0,16})?"
+}  # of formats that write each argument on a line of its own
 
 # Private characters, which no format writes: they stand for arguments and for the digits of an id.
 _HERE, _NUMBER = "\ue000", "\ue001"
@@ -55,6 +62,8 @@ def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
 def _lark(template: Template, fmt: ToolFormat, functions: Mapping[str, Any], name: str | None, opened: bool) -> str:
     names = [name] if name is not None else list(functions)
     lines, firsts, nexts, closing = [], [], [], ""
+    text = "".join(text for text, _ in fmt.calls("", [ToolCall(names[0], {"a": 1}, id="1")]))
+    space = _INDENTED if re.search(r'\{\s*\n\s*"a"', text) else JSON_SPACE
     for number, one in enumerate(names):
         before, closing = _text(fmt, [one]).split(_HERE)
         firsts.append(f"{_literal(template, before)} args_{number}")
@@ -62,7 +71,7 @@ def _lark(template: Template, fmt: ToolFormat, functions: Mapping[str, Any], nam
             _, between, _ = _text(fmt, [names[0], one]).split(_HERE)
             nexts.append(f"{_literal(template, between)} args_{number}")
         schema = functions[one].get("parameters") or {"type": "object"}
-        spaced = json.dumps({**schema, "x-guidance": JSON_SPACE}, ensure_ascii=False)
+        spaced = json.dumps({**schema, "x-guidance": space}, ensure_ascii=False)
         lines.append(f"args_{number}: %json {spaced}")
     start = "start: " + ("thought " if opened else "") + "first" + (" next*" if nexts else "")
     start += f" {_literal(template, closing)}" if closing else ""

@@ -83,7 +83,11 @@ def test_every_kind_of_tokenizer_follows_a_schema(name: str, demo: TextTokenizer
     constrain = Constrainer(tokenizer)
     schema = Grammar("json_schema", SCHEMA)
     assert follow(tokenizer, constrain, schema, '{"name": "Zürich 天", "n": 5}')
-    assert follow(tokenizer, constrain, schema, '{\n  "name": "",\n  "n": -3\n}')
+    assert follow(tokenizer, constrain, schema, '{"name": "",\n  "n":-3}')
+    assert not follow(
+        tokenizer, constrain, schema, '{"name": "",   "n": -3}'
+    )  # blanks are bounded, and so the answer ends
+    assert not follow(tokenizer, constrain, schema, '{ "name": "", "n": -3}')
     assert not follow(tokenizer, constrain, schema, '{"name": "Zürich"}')
     assert not follow(tokenizer, constrain, schema, 'Sure: {"name": "x", "n": 5}')
 
