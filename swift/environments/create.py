@@ -14,8 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -234,7 +233,8 @@ def _make_interpreter(build: Build, folder: Path, uv: str | None, log: Path, say
         raise EnvironmentsError(
             f"it needs Python {build.python}, this is {ours}. Run swift with such a Python, or install uv, which brings its own."
         )
-    without = ["--without-pip"] if find_spec("pip") is not None else []
+    # by its metadata: looking for the module wakes what setuptools puts in front of it
+    without = ["--without-pip"] if any(distributions(name="pip")) else []
     _run([sys.executable, "-m", "venv", *without, str(folder)], log, say)
 
 

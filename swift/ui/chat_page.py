@@ -180,11 +180,14 @@ class _ChatTab:
         ):
             saved = begin.then(self._keep, [kept, self.chat, system], [kept, chats], show_progress="hidden")
             answering = saved.then(self._answer, asked, [self.chat, self.counts], show_progress="hidden")
-            answering.then(self._keep, [kept, self.chat, system], [kept, chats]).then(self._rest, None, self.message)
+            ended = answering.then(self._keep, [kept, self.chat, system], [kept, chats], show_progress="hidden")
+            ended.then(self._rest, None, self.message, show_progress="hidden")
             running.append(answering)
         # what a cancelled event was followed by does not happen: keep what there is, and give the box back
-        stopped = self.message.stop(self._rest, None, self.message, cancels=running)
-        stopped.then(self._keep, [kept, self.chat, system], [kept, chats])
+        stopped = self.message.stop(
+            self._keep, [kept, self.chat, system], [kept, chats], cancels=running, show_progress="hidden"
+        )
+        stopped.then(self._rest, None, self.message, show_progress="hidden")
         undone = self.chat.undo(self._undo, self.chat, [self.chat, self.message])
         undone.then(self._keep, [kept, self.chat, system], [kept, chats])
         self.chat.clear(self._keep, [kept, self.chat, system], [kept, chats])

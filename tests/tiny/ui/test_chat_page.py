@@ -112,11 +112,12 @@ def test_an_answer_can_be_stopped(browser: Any, address: str) -> None:
     page.fill("#stop-texts textarea", "")
     page.click(".toggle-button")
     say(page, "Tell me a very long story.")
+    page.wait_for_selector("#chat .bot.message")
     page.click("#message button.stop-button")
     page.wait_for_selector("#message button.submit-button")
-    before = page.inner_text("#chat")
+    before = page.inner_text("#chat .bot.message")
     page.wait_for_timeout(400)
-    assert page.inner_text("#chat") == before
+    assert page.inner_text("#chat .bot.message") == before
 
 
 def test_a_phone_shows_it_in_its_own_language(browser: Any, address: str, tmp_path: Path) -> None:
