@@ -7,6 +7,7 @@ is ready is asked of a function.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ __all__ = ["ServerProcess", "free_port", "log_folder", "start_server"]
 KEPT_LOGS = 20
 PORT_TRIES = 3
 TAIL_LINES = 15
+NAMES_ERROR = re.compile(r"\w(Error|Exception)\b: ")
 IN_USE = ("address already in use", "eaddrinuse", "errno 98")
 
 
@@ -80,10 +82,18 @@ class ServerProcess:
             code = self._process.wait(timeout=wait_s) if wait_s else self._process.poll()
         except subprocess.TimeoutExpired:
             return None
-        if code is None:
-            return None
-        how = f"was ended by signal {code - 128}" if code > 128 else f"ended with exit code {code}"
-        return f"{self.title} {how}. The end of its log ({self.log}):\n{tail(self.log)}"
+        return None if code is None else f"{self._how(code)}. The end of its log ({self.log}):\n{tail(self.log)}"
+
+    @property
+    def end(self) -> str | None:
+        """How it ended, in one sentence that names its log; None while it runs."""
+        code = self._process.poll()
+        return None if code is None else f"{self._how(code)}; its log: {self.log}"
+
+    def _how(self, code: int) -> str:
+        return f"{self.title} " + (
+            f"was ended by signal {code - 128}" if code > 128 else f"ended with exit code {code}"
+        )
 
     def stop(self) -> None:
         """End it and everything it started; returns when nothing of it is left. May be called twice."""
@@ -180,8 +190,13 @@ def log_folder() -> Path:
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:
-    """The last lines of a log, indented."""
+    """The last lines of a log, indented; above them the last one that names an error, where it stands earlier."""
     with open(log, "rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 32_768))
         text = file.read().decode("utf-8", errors="replace")
-    return "\n".join(f"  | {line[:300]}" for line in text.strip().splitlines()[-lines:])
+    every = text.strip().splitlines()
+    # Interpreters that are torn down may write pages about themselves behind what they died of.
+    errors = [line for line in every[:-lines] if NAMES_ERROR.search(line)][-1:]
+    if lines == 1 or any(map(NAMES_ERROR.search, every[-lines:])):
+        errors = []
+    return "\n".join(f"  | {line[:300]}" for line in (*errors, *every[-lines:]))

@@ -26,7 +26,7 @@ from swift.trainers.callbacks import EarlyStopping, Flow, LogFile, Plots, Progre
 from swift.trainers.compiled import compile_layers
 from swift.trainers.config import TrainerConfig
 from swift.trainers.evaluation import loss_and_accuracy
-from swift.trainers.fit import explained_memory_errors, find_batch_size
+from swift.trainers.fit import explained_memory_errors, find_batch_size, try_largest_batch
 from swift.trainers.hf_args import build_args, own_trackers, uses_tensorboard
 from swift.trainers.host import prepared
 from swift.trainers.lisa import Lisa
@@ -80,7 +80,6 @@ class SwiftTrainer(Trainer):
             seed=self.args.data_seed if self.args.data_seed is not None else self.args.seed,
             shuffle=config.shuffle,
             group_by_length=config.group_by_length,
-            longest_first=config.longest_first,
             step_size=self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size,
         )
         self.token_losses = SelectedLoss(model, tokens_per_chunk=config.tokens_per_chunk)
@@ -139,10 +138,12 @@ class SwiftTrainer(Trainer):
             self._load_from_checkpoint(str(checkpoint))
             checkpoint = None
         self._resumed = self._accept(checkpoint) if checkpoint is not None else None
-        if self.args.should_save:
-            self._prepare_run_dir(checkpoint)
         if self.config.auto_find_batch_size and not isinstance(self.rows, Stream):
             find_batch_size(self, self.rows)
+        elif self.config.try_largest_batch and not isinstance(self.rows, Stream):
+            try_largest_batch(self, self.rows)
+        if self.args.should_save:
+            self._prepare_run_dir(checkpoint)
         noise = noisy_embeddings(self.model, self.config.neftune_noise_alpha)
         try:
             with self.stop, noise, explained_memory_errors(self), prepared(self.args.device):

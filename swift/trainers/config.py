@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,16 @@ class GaloreConfig:
     queue_size: int = 5
     weight_bits: int | None = None
 
+    def sides(self, rows: int, columns: int) -> tuple[bool, bool]:
+        """Whether a matrix of that shape is projected from the left (its rows become ``rank``) and from the right (its columns)."""
+        kind, shorter_is_rows = self.proj_type, rows < columns
+        left = kind in ("left", "full") or kind == ("std" if shorter_is_rows else "reverse_std")
+        return left, not left or kind == "full"
+
+    def projects(self, shape: Sequence[int]) -> bool:
+        """Whether a parameter of that shape is a matrix large enough for a projection to save anything."""
+        return len(shape) == 2 and min(shape) > self.rank
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerConfig:
@@ -53,6 +63,7 @@ class TrainerConfig:
     ``loss_watchdog_patience`` steps in a row. ``torch_compile`` names the backend that decoder layers are compiled with.
     ``restart_steps``: the rate rises again after every so many steps (None: never), over ``restart_warmup`` of them, and falls over
     the ``restart_anneal`` before.
+    ``auto_find_batch_size`` and ``try_largest_batch`` take their trial before the first step (see ``fit.py``).
     ``save_steps``, ``eval_steps`` None follow their strategy alone. ``tokens_per_chunk`` bounds how many rows of logits exist at once.
     """
 
@@ -87,6 +98,7 @@ class TrainerConfig:
     loss_watchdog_threshold: float | None = None
     loss_watchdog_patience: int = 3
     auto_find_batch_size: bool = False
+    try_largest_batch: bool = False
     torch_compile: str | None = None
     use_liger: bool = False
     neftune_noise_alpha: float | None = None
@@ -97,7 +109,6 @@ class TrainerConfig:
     data_seed: int = 42
     shuffle: bool = True
     group_by_length: bool = False
-    longest_first: bool = False
     ignore_data_skip: bool = False
     dataloader_num_workers: int = 0
     dataloader_pin_memory: bool = False

@@ -1,4 +1,4 @@
-"""Whether the largest batch of a run fits the memory, tried before the first step; and the batch that does.
+"""Whether the largest batch of a run fits the memory, tried before the first step; and the size of batch that does.
 
 The trial is what a step is: forward and backward of the longest rows, the optimizer's states made, then forward and backward
 again beside them. It leaves no trace: weights, random numbers and the optimizer are as before.
@@ -7,13 +7,17 @@ again beside them. It leaves no trace: weights, random numbers and the optimizer
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from swift.trainers.bounded import bounded_memory
+from swift.trainers.lisa import Lisa, active_layers
+from swift.trainers.loading import steps_per_epoch
 from swift.trainers.optimizers.layerwise import Layerwise
 from swift.trainers.sampler import Rows
 from swift.utils.errors import TrainingError
@@ -22,7 +26,48 @@ from swift.utils.log import logger
 if TYPE_CHECKING:
     from swift.trainers.base import SwiftTrainer
 
-__all__ = ["explained_memory_errors", "find_batch_size", "is_out_of_memory", "next_batch_size"]
+__all__ = [
+    "explained_memory_errors",
+    "find_batch_size",
+    "is_out_of_memory",
+    "largest_batches",
+    "next_batch_size",
+    "try_largest_batch",
+]
+
+
+def try_largest_batch(trainer: SwiftTrainer, rows: Rows) -> None:
+    """Try the largest batch that the run will meet. Raises TrainingError, with what to change, where it does not fit."""
+    for batch in largest_batches(trainer, rows):
+        told = f"the largest batch of the run ({len(batch)} rows, {int(rows.lengths[list(batch)].sum()):,} tokens)"
+        if not _fits(trainer, rows, batch):
+            raise TrainingError(_advice(f"{told} does not fit the memory"))
+        logger.info("%s fits the memory: it was tried", told)
+
+
+def largest_batches(trainer: SwiftTrainer, rows: Rows) -> list[list[int]]:
+    """Row numbers of the run's batch of most tokens; and of the one that padding makes larger still, where that is another."""
+    args, size = trainer.args, trainer.args.per_device_train_batch_size
+    an_epoch = steps_per_epoch(rows, trainer.order, args)
+    steps = args.max_steps if args.max_steps > 0 else math.ceil(args.num_train_epochs * an_epoch)
+    found: dict[str, tuple[int, list[int]]] = {"flat": (0, []), "padded": (0, [])}
+    for epoch in range(math.ceil(steps / an_epoch)):
+        order = trainer.order.epoch(rows.lengths, epoch)
+        if args.dataloader_drop_last:
+            order = order[: len(order) // size * size]
+        order = order[: (steps - epoch * an_epoch) * args.gradient_accumulation_steps * size]
+        starts = np.arange(0, len(order), size)
+        if not len(starts):
+            break  # fewer rows than a batch, and such are left out
+        lengths = rows.lengths[order].astype(np.int64)
+        counts = np.minimum(size, len(order) - starts)
+        tokens = {"flat": np.add.reduceat(lengths, starts), "padded": np.maximum.reduceat(lengths, starts) * counts}
+        for kind, of in tokens.items():
+            number = int(of.argmax())
+            if of[number] > found[kind][0]:
+                found[kind] = int(of[number]), order[starts[number] : starts[number] + size].tolist()
+    flat, padded = found["flat"][1], found["padded"][1]
+    return [flat, padded][: 1 if sorted(flat) == sorted(padded) else 2] if flat else []
 
 
 def find_batch_size(trainer: SwiftTrainer, rows: Rows) -> None:
@@ -33,7 +78,7 @@ def find_batch_size(trainer: SwiftTrainer, rows: Rows) -> None:
     """
     args = trainer.args
     samples = args.per_device_train_batch_size * args.gradient_accumulation_steps
-    while not _fits(trainer, rows):
+    while not _fits(trainer, rows, _longest(rows, args.per_device_train_batch_size)):
         size = next_batch_size(args.per_device_train_batch_size, samples)
         if size is None:
             raise TrainingError(_advice(f"not even a batch of {args.per_device_train_batch_size} fits the memory"))
@@ -54,7 +99,8 @@ def next_batch_size(size: int, samples: int) -> int | None:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory is short, on a GPU or a CPU."""
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+        isinstance(error, RuntimeError)
+        and any(words in str(error) for words in ("can't allocate memory", "std::bad_alloc"))
     )
 
 
@@ -77,13 +123,17 @@ def _advice(what: str) -> str:
     )
 
 
-def _fits(trainer: SwiftTrainer, rows: Rows) -> bool:
-    size = trainer.args.per_device_train_batch_size
-    longest = np.argsort(-rows.lengths, kind="stable")[:size]
+def _longest(rows: Rows, size: int) -> list[int]:
+    longest: list[int] = np.argsort(-rows.lengths, kind="stable")[:size].tolist()
+    return longest
+
+
+def _fits(trainer: SwiftTrainer, rows: Rows, batch: Sequence[int]) -> bool:
+    on_cpu = trainer.args.device.type == "cpu"
     devices = [trainer.args.device] if trainer.args.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=devices), bounded_memory() if on_cpu else nullcontext():
         try:
-            _try_step(trainer, [rows[int(number)] for number in longest])
+            _try_step(trainer, [rows[number] for number in batch])
             fits = True
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -101,6 +151,8 @@ def _try_step(trainer: SwiftTrainer, samples: list[Any]) -> None:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs=trainer.args.gradient_checkpointing_kwargs)
     batch = trainer.data_collator(samples)
     optimizer = trainer.create_optimizer()
+    for lisa in _lisa(trainer):
+        lisa.activate(active_layers(len(lisa.layers), lisa.num_active, lisa.seed, 0), optimizer)
     for group in optimizer.param_groups:
         group.update(lr=0.0, weight_decay=0.0)
     for is_second in (False, True):
@@ -116,7 +168,13 @@ def _try_step(trainer: SwiftTrainer, samples: list[Any]) -> None:
             optimizer.step()
 
 
+def _lisa(trainer: SwiftTrainer) -> list[Lisa]:
+    return [one for one in trainer.callback_handler.callbacks if isinstance(one, Lisa)]
+
+
 def _forget(trainer: SwiftTrainer) -> None:
+    for lisa in _lisa(trainer):
+        lisa.release()
     if isinstance(trainer.optimizer, Layerwise):
         trainer.optimizer.detach()
     trainer.optimizer = None

@@ -63,6 +63,11 @@ class Lisa(TrainerCallback):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Let all layers train, as before the first step."""
+        self.active = None
         for parameters in self.trained:
             for one in parameters:
                 one.requires_grad_(True)

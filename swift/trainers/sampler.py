@@ -62,23 +62,19 @@ class Order:
     seed: int
     shuffle: bool = True
     group_by_length: bool = False
-    longest_first: bool = False
     step_size: int = 1
 
     def epoch(self, lengths: npt.NDArray[np.int32], epoch: int) -> npt.NDArray[np.int64]:
         """Row numbers in the order of this epoch.  # (len(lengths),)
 
         Grouping sorts inside buckets of many steps and then mixes the steps, so that steps hold rows of like length and
-        still come in random order. `longest_first` moves one step of the longest rows to the front of the first epoch.
+        still come in random order.
         """
         # RandomState, not default_rng: numpy promises that its streams never change between versions
         random = np.random.RandomState([self.seed % 2**32, epoch])
         order = random.permutation(len(lengths)) if self.shuffle else np.arange(len(lengths))
         if self.group_by_length:
             order = self._group(order, lengths, random)
-        if self.longest_first and epoch == 0:
-            front = np.argsort(-lengths, kind="stable")[: self.step_size]
-            order = np.concatenate([front, order[~np.isin(order, front)]])
         return order.astype(np.int64, copy=False)
 
     def _group(

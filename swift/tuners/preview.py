@@ -19,16 +19,23 @@ __all__ = ["Preview", "empty_model", "preview"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """``modules`` are the full names that get an adapter (empty for full tuning); counts are of parameters."""
+    """``modules`` are the full names that get an adapter (empty for full tuning); counts are of parameters.
+
+    ``num_parameters`` are those of the model as it is, ``num_added`` what the method puts beside them; ``num_saved`` are trained ones,
+    each as often as an adapter's file holds it (tied ones twice).
+    """
 
     modules: tuple[str, ...]
     num_trainable: int
     num_parameters: int
+    num_added: int
+    num_saved: int
 
     @property
     def line(self) -> str:
         """``1,234 of 56,789 parameters are trained (2.17 %), in 36 modules: q_proj, k_proj, v_proj``."""
-        share = f"{self.num_trainable:,} of {self.num_parameters:,} parameters are trained ({self.num_trainable / self.num_parameters:.2%})"
+        total = self.num_parameters + self.num_added
+        share = f"{self.num_trainable:,} of {total:,} parameters are trained ({self.num_trainable / total:.2%})"
         if not self.modules:
             return share
         last = list(dict.fromkeys(name.rpartition(".")[2] for name in self.modules))
@@ -66,8 +73,13 @@ def preview(settings: TunerSettings, build: Callable[[], Any]) -> Preview:
     modules = tuple(
         _plain_name(name, module) for name, module in attached.named_modules() if hasattr(module, "base_layer")
     )
-    num_trainable = sum(parameter.numel() for parameter in attached.parameters() if parameter.requires_grad)
-    return Preview(modules=modules, num_trainable=num_trainable, num_parameters=num_parameters)
+    return Preview(
+        modules=modules,
+        num_trainable=sum(one.numel() for one in attached.parameters() if one.requires_grad),
+        num_parameters=num_parameters,
+        num_added=sum(one.numel() for one in attached.parameters()) - num_parameters,
+        num_saved=sum(one.numel() for _, one in attached.named_parameters(remove_duplicate=False) if one.requires_grad),
+    )
 
 
 def _plain_name(name: str, module: Any) -> str:

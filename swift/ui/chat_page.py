@@ -32,6 +32,10 @@ _CSS = """
 #chat {min-height: 260px}
 footer {display: none !important}
 """
+# An answer may hold the address of a picture; loading it would tell another machine what the address says.
+_HEAD = (
+    """<meta http-equiv="Content-Security-Policy" content="img-src 'self' data: blob:; media-src 'self' data: blob:">"""
+)
 
 
 @cache
@@ -59,7 +63,7 @@ class Page:
         """Serve the page; returns its own address and the public one. Raises OSError where the port is taken."""
         _, local, public = self.blocks.launch(
             server_name=host, server_port=port, share=share, prevent_thread_lock=not block, quiet=True, show_error=True,
-            i18n=self.i18n, theme=gr.themes.Default(), css=_CSS, ssr_mode=False, footer_links=[], enable_monitoring=False,
+            i18n=self.i18n, theme=gr.themes.Default(), css=_CSS, head=_HEAD, ssr_mode=False, footer_links=[], enable_monitoring=False,
         )  # fmt: skip
         return local, public
 

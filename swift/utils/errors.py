@@ -13,6 +13,7 @@
     ├── StoppedError      130/143   a run that was asked to stop by SIGINT or SIGTERM, after it saved its state
     ├── EnvironmentsError      1   an interpreter of its own for an engine that is absent, broken or cannot be made
     └── EngineError            1   generation that failed
+        └── EngineFailedError  1   and not by what was asked: the engine broke, or is gone
 
 The number is the exit code of the process. A message says what was given, what was expected and what to do
 next.
@@ -28,6 +29,7 @@ __all__ = [
     "DataError",
     "DiskError",
     "EngineError",
+    "EngineFailedError",
     "EnvironmentsError",
     "MissingPackageError",
     "ModelError",
@@ -94,6 +96,10 @@ class DiskError(SwiftError):
 
 class EngineError(SwiftError):
     """An engine that could not generate."""
+
+
+class EngineFailedError(EngineError):
+    """An engine that broke or is gone: the same request may be answered by another one."""
 
 
 class EnvironmentsError(SwiftError):

@@ -49,7 +49,7 @@ def make_merge_plan(args: Any, sources: Mapping[str, str]) -> MergePlan:
     """The plan of one merge; loads no weights. Raises PlanError with every conflict at once, CheckpointError."""
     if args.ckpt_dir is None:
         raise PlanError(
-            ["--ckpt_dir: which adapter to merge was not given. Give the checkpoint-<step> folder of a LoRA run."]
+            ["--ckpt_dir: which adapter to merge was not given. Give the checkpoint-<step> folder of an adapter's run."]
         )
     more = tuple(_whole(folder, "--more_ckpt_dirs") for folder in args.more_ckpt_dirs)
     args, sources, facts, row, why = _gather(args, sources)

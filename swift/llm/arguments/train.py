@@ -43,7 +43,7 @@ class LoopArguments:
     )  # fmt: skip
     torch_compile_backend: str = arg("inductor", "Backend of torch.compile.", "training")
     test_oom_error: bool = arg(
-        False, "Begin with the longest rows, so that lack of memory shows at once.", "training",
+        False, "Try the largest batch of the run before the first step, so that lack of memory shows at once; the run stays as it is.", "training",
     )  # fmt: skip
     neftune_noise_alpha: float | None = arg(
         None, "Size of the noise on embeddings (NEFTune); 5, 10 or 15 is usual.", "training",

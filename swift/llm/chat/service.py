@@ -107,14 +107,15 @@ class ChatService:
         logprobs: int | None = None,
         grammar: Grammar | None = None,
         request_id: str | None = None,
+        prompt: tuple[int, ...] | None = None,
     ) -> AsyncIterator[Delta]:
         """The answer as it grows; leaving early frees the engine.
 
         ``adapter`` names one that the engine has loaded; ``logprobs``: log-probabilities of the answer's tokens, with that many
         likeliest ones beside each; ``grammar`` bounds what may be written; ``request_id`` is the engine's name for the request
-        (`Engine.abort`). Raises DataError, EngineError.
+        (`Engine.abort`); ``prompt``: what `encode` made of the conversation already. Raises DataError, EngineError.
         """
-        prompt = self.encode(conversation)
+        prompt = self.encode(conversation) if prompt is None else prompt
         sorter = Sorter(self.template, conversation.tools, opened=self._opened(conversation, prompt))
         request = GenerateRequest(
             request_id or uuid.uuid4().hex,
@@ -129,7 +130,10 @@ class ChatService:
         async with aclosing(self._deltas(request, stop)) as deltas:  # type: ignore[type-var]
             async for delta in deltas:
                 piece = sorter.push(delta.text, is_end=delta.finish is not None)
-                yield replace(delta, content=piece.content, reasoning=piece.reasoning, calls=piece.calls)
+                yield Delta(  # not `replace`, which looks at every field: this is done for every token
+                    delta.text, delta.finish, delta.num_tokens, delta.num_prompt_tokens, piece.content, piece.reasoning, piece.calls,
+                    delta.logprobs, delta.prompt_logprobs, delta.num_reused,
+                )  # fmt: skip
 
     async def stream_prompt(
         self,

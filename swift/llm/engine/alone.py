@@ -11,7 +11,7 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList,
 
 from swift.llm.core import Sampling
 from swift.llm.engine.protocol import Finish, Step, TokenLogprob
-from swift.llm.engine.sampling import Sampler, choose, logprobs_of
+from swift.llm.engine.sampling import Sampler, check_chosen, choose, logprobs_of
 from swift.llm.engine.schedule import Running
 from swift.utils.errors import EngineError
 
@@ -110,6 +110,7 @@ class _Chooser(LogitsProcessor):
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         raw = scores[0].float()
         (token,) = choose(self._sampler.adjust(raw)[None], [self._sampler])
+        check_chosen(token)
         if self._num_top is not None:
             self.logprobs += logprobs_of(raw[None], [token], [self._num_top])
         if self._sampler.constraint is not None and token not in self._stop_ids:

@@ -7,7 +7,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from swift.llm.engine.protocol import Engine, EngineStats, GenerateRequest, Limits, Step, TokenLogprob, check_request
-from swift.utils.errors import EngineError
+from swift.utils.errors import EngineError, EngineFailedError
 
 Script = Callable[[Sequence[int]], Sequence[int]]
 
@@ -41,6 +41,8 @@ class FakeEngine:
         self._delay_s = delay_s
         self._running: set[str] = set()
         self._closed = False
+        self._failed = asyncio.Event()
+        self._failure = ""
         self._prompt_tokens = self._answer_tokens = 0
 
     async def generate(self, request: GenerateRequest) -> AsyncIterator[Step]:
@@ -61,6 +63,8 @@ class FakeEngine:
         try:
             for step in self._steps(request, self._script(request.prompt)[:room]):
                 await asyncio.sleep(self._delay_s)
+                if self._failed.is_set():
+                    raise EngineFailedError(self._failure)
                 if request.id not in self._running:
                     step = Step((), "abort")
                 ended = step.finish is not None
@@ -122,6 +126,16 @@ class FakeEngine:
     async def abort(self, request_id: str) -> None:
         """See the protocol."""
         self._running.discard(request_id)
+
+    def fail(self, why: str) -> None:
+        """Be as an engine that died: requests under way and all new ones are told so."""
+        self._failure = why
+        self._failed.set()
+
+    async def failure(self) -> EngineFailedError:
+        """See the protocol, and `fail`."""
+        await self._failed.wait()
+        return EngineFailedError(self._failure)
 
     async def close(self) -> None:
         """See the protocol."""

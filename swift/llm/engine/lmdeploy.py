@@ -10,7 +10,7 @@ from typing import Any
 from swift.llm.engine.protocol import EngineStats, Finish, GenerateRequest, Step, TokenLogprob
 from swift.llm.engine.remote import Call, Reader, metric
 from swift.llm.plan.plans import EnginePlan, ModelPlan
-from swift.utils.errors import EngineError
+from swift.utils.errors import EngineError, EngineFailedError
 from swift.utils.log import logger
 
 __all__ = ["LmdeployDialect", "command", "variables"]
@@ -103,7 +103,7 @@ class LmdeployDialect:
             if reason is None:
                 return Step(ids, None, logprobs) if ids else None
             if reason["type"] not in FINISHES:
-                raise EngineError(f"LMDeploy ended the answer with {reason['type']!r}; its log says why.")
+                raise EngineFailedError(f"LMDeploy ended the answer with {reason['type']!r}; its log says why.")
             return Step(ids, FINISHES[reason["type"]], logprobs)
 
         return read

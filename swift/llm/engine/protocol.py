@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
 from swift.llm.core import Grammar, Sampling
-from swift.utils.errors import EngineError
+from swift.utils.errors import EngineError, EngineFailedError
 
 Finish: TypeAlias = Literal["stop", "length", "abort"]
 
@@ -134,6 +134,9 @@ class Engine(Protocol):
 
     async def abort(self, request_id: str) -> None:
         """End a request; its iteration ends with a step whose finish is ``abort``. Unknown ids are ignored."""
+
+    async def failure(self) -> EngineFailedError:
+        """Why it can answer no more; waits until that is so without anybody having closed it, for most engines without end."""
 
     async def close(self) -> None:
         """End all requests with ``abort`` and free what the engine holds. May be called twice."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from swift.llm.core import Grammar, Sampling
 from swift.llm.engine.protocol import Constraint, Engine, EngineStats, GenerateRequest, Limits, Step, check_request
 from swift.llm.engine.worker import Worker
-from swift.utils.errors import EngineError
+from swift.utils.errors import EngineError, EngineFailedError
 
 __all__ = ["PtEngine"]
 
@@ -182,6 +182,11 @@ class PtEngine:
     async def abort(self, request_id: str) -> None:
         """See the protocol."""
         self._worker.post(lambda: self._worker.abort(request_id))
+
+    async def failure(self) -> EngineFailedError:
+        """See the protocol. What breaks a step breaks the requests in it; the thread goes on."""
+        await asyncio.Event().wait()
+        raise AssertionError
 
     async def close(self) -> None:
         """See the protocol."""

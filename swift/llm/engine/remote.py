@@ -11,7 +11,6 @@ import json
 import re
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -25,10 +24,13 @@ from swift.llm.engine.protocol import (
     TokenLogprob,
     check_request,
 )
-from swift.utils.errors import EngineError
+from swift.utils.errors import EngineError, EngineFailedError
+from swift.utils.log import logger
 
 if TYPE_CHECKING:
     import httpx
+
+    from swift.llm.engine.wire import Arrival
 
 __all__ = ["Call", "Dialect", "RemoteEngine", "metric"]
 
@@ -36,6 +38,7 @@ Reader: TypeAlias = Callable[[Mapping[str, Any]], Step | None]
 
 DEATH_WAIT_S = 3.0
 """How long after a broken connection the process may take to be seen as ended."""
+WATCH_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +120,23 @@ class RemoteEngine:
             raise EngineError(f"request {request.id!r} is running already; ids must differ.")
         events: asyncio.Queue[Any] = asyncio.Queue()
         self._running[request.id] = events
-        pump: asyncio.Task[None] | None = None
+        transport = None
         try:
             prompt_logprobs: tuple[TokenLogprob, ...] = ()
             if request.prompt_logprobs is not None:
                 prompt_logprobs = await self._score(request.prompt, request.prompt_logprobs, request.adapter)
-            pump = asyncio.create_task(self._pump(call, events))
+            transport = await self._send(call, events.put_nowait)
             read = self.dialect.reader(request)
             while True:
-                event = await events.get()
-                if event is _ABORTED:
+                arrived = await events.get()
+                if arrived is _ABORTED:
                     yield Step((), "abort")
                     return
-                if isinstance(event, Exception):
-                    raise event
-                step = read(event)
+                if isinstance(arrived, Exception):
+                    raise await self._why(arrived)
+                if arrived == b"[DONE]":
+                    continue  # the end of the stream follows, and is an error before the answer's end
+                step = read(self._event(arrived))
                 if step is None:
                     continue
                 if prompt_logprobs:
@@ -141,39 +146,37 @@ class RemoteEngine:
                     return
         finally:
             self._running.pop(request.id, None)
-            if pump is not None and not pump.done():
-                pump.cancel()  # closes the connection, by which the engine knows that nobody waits any more
-                with suppress(asyncio.CancelledError):
-                    await pump
+            if transport is not None:
+                transport.abort()  # by which the engine knows that nobody waits any more
 
-    async def _pump(self, call: Call, events: asyncio.Queue[Any]) -> None:
-        """Put every event of a stream into the queue, and last the error that ended it, if one did."""
-        import httpx
+    async def _send(self, call: Call, on_arrival: Callable[[Arrival], None]) -> asyncio.Transport:
+        from swift.llm.engine.wire import open_wire
 
+        if self._closed:
+            raise EngineError("the engine is closed.")
+        body = json.dumps(call.body, separators=(",", ":")).encode()
         try:
-            client = await self._client()
-            async with client.stream("POST", call.path, json=call.body) as response:
-                if response.status_code != 200:
-                    raise _refused(self.dialect.title, response.status_code, await response.aread())
-                rest = b""
-                async for chunk in response.aiter_raw():
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    for line in lines:
-                        if not line.startswith(b"data:"):
-                            continue  # the empty line between events, and comments that keep a connection alive
-                        data = line[5:].strip()
-                        if data == b"[DONE]":
-                            break
-                        event = json.loads(data)
-                        error = event.get("error")
-                        if error:
-                            raise EngineError(f"{self.dialect.title}: {_message(error)}")
-                        events.put_nowait(event)
-            events.put_nowait(EngineError(f"{self.dialect.title} ended the stream before the answer had ended."))
-        except EngineError as error:
-            events.put_nowait(error)
-        except (httpx.HTTPError, json.JSONDecodeError, OSError) as error:
-            events.put_nowait(await self._broken(error))
+            return await open_wire(f"{self.url}{call.path}", body, self._headers, on_arrival)
+        except OSError as error:
+            raise await self._broken(error) from error
+
+    def _event(self, data: bytes) -> Mapping[str, Any]:
+        try:
+            event = json.loads(data)
+            error = event.get("error")
+        except (ValueError, AttributeError):
+            raise _failed(f"{self.dialect.title} sent what is no event: {data[:100]!r}") from None
+        if error:
+            raise _told(self.dialect.title, error)
+        return event  # type: ignore[no-any-return]
+
+    async def _why(self, error: Exception) -> EngineError:
+        """What to say of a stream that ended before the answer did."""
+        from swift.llm.engine.wire import RefusedError
+
+        if isinstance(error, RefusedError):
+            return _refused(self.dialect.title, error.status, error.content)
+        return await self._broken(error)
 
     async def _broken(self, error: Exception) -> EngineError:
         """What to say of a connection that failed: how the process died, where it did."""
@@ -182,7 +185,7 @@ class RemoteEngine:
             death = await asyncio.to_thread(self.server.death, DEATH_WAIT_S)
         if self._closed:
             return EngineError("the engine is closed.")
-        return EngineError(death or f"{self.dialect.title} at {self.url}: {type(error).__name__}: {error}")
+        return EngineFailedError(death or f"{self.dialect.title} at {self.url}: {type(error).__name__}: {error}")
 
     async def score(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
         """See the protocol; all sequences are sent at once, and the engine batches them."""
@@ -225,6 +228,12 @@ class RemoteEngine:
         events = self._running.get(request_id)
         if events is not None:
             events.put_nowait(_ABORTED)
+
+    async def failure(self) -> EngineFailedError:
+        """See the protocol; only a process of ours is watched."""
+        while self._closed or self.server is None or (end := self.server.end) is None:
+            await asyncio.sleep(WATCH_S)
+        return EngineFailedError(end)
 
     async def close(self) -> None:
         """See the protocol."""
@@ -307,7 +316,21 @@ def _refused(title: str, status: int, content: bytes) -> EngineError:
         message = _message(answer.get("error") or answer.get("detail") or answer)
     except (ValueError, AttributeError):
         message = content.decode("utf-8", errors="replace")[:500]
+    if status >= 500:
+        return _failed(f"{title} failed ({status}): {message}")
     return EngineError(f"{title} refused the request ({status}): {message}")
+
+
+def _told(title: str, error: Any) -> EngineError:
+    """An error in the middle of a stream."""
+    code = error.get("code") if isinstance(error, dict) else None
+    failed = not isinstance(code, int) or code >= 500
+    return _failed(f"{title}: {_message(error)}") if failed else EngineError(f"{title}: {_message(error)}")
+
+
+def _failed(message: str) -> EngineFailedError:
+    logger.error("%s", message)  # whoever asked may be told less
+    return EngineFailedError(message)
 
 
 def _message(error: Any) -> str:

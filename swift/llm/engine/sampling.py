@@ -19,11 +19,13 @@ import torch
 
 from swift.llm.core import Sampling
 from swift.llm.engine.protocol import Constraint, TokenLogprob
+from swift.utils.errors import EngineError
 
-__all__ = ["Sampler", "choose", "logprobs_of"]
+__all__ = ["Sampler", "check_chosen", "choose", "logprobs_of"]
 
 _CANDIDATES = 1024  # what top-p and min-p keep is nearly always among so many; where not, all are sorted
 _NUMBERS = 64  # drawn at once
+_COLDEST = 1e-6  # below this a temperature tells nothing from 0, and fp32 cannot divide by it
 
 
 class Sampler:
@@ -34,7 +36,7 @@ class Sampler:
     ) -> None:
         self.sampling = sampling
         self.constraint = constraint
-        self.greedy = not sampling.do_sample or sampling.temperature == 0
+        self.greedy = not sampling.do_sample or sampling.temperature < _COLDEST
         self._generator: torch.Generator | None = None
         self._numbers: list[float] = []
         if not self.greedy:
@@ -95,17 +97,31 @@ class Sampler:
 
 
 def choose(logits: torch.Tensor, samplers: Sequence[Sampler]) -> list[int]:
-    """The next token of each request for its adjusted ``logits`` (B, V), fp32. All are decided together."""
-    tokens: list[int] = logits.argmax(-1).tolist()
-    drawn = [row for row, sampler in enumerate(samplers) if not sampler.greedy]
+    """The next token of each request for its adjusted ``logits`` (B, V), fp32. All are decided together.
+
+    -1 where they are no numbers, or allow nothing: that request has no next token, and is no business of the others.
+    """
+    best = logits.max(-1)  # NaN where any of a row is
+    tokens: list[int] = torch.where(best.values.isfinite(), best.indices, -1).tolist()
+    drawn = [row for row, sampler in enumerate(samplers) if not sampler.greedy and tokens[row] >= 0]
     if drawn:
         chosen = [samplers[row] for row in drawn]
         found = _draw(logits if len(drawn) == len(tokens) else logits[drawn], chosen)
         for row, token in zip(drawn, found, strict=True):
             tokens[row] = token
     for sampler, token in zip(samplers, tokens, strict=True):
-        sampler.accept(token)
+        if token >= 0:
+            sampler.accept(token)
     return tokens
+
+
+def check_chosen(token: int) -> None:
+    """Raises EngineError for the -1 of `choose`."""
+    if token < 0:
+        raise EngineError(
+            "the logits of the next token are no finite numbers: the penalties or the bias are too strong, or the weights are"
+            " broken (or overflow: load the model in bf16 or fp32)."
+        )
 
 
 def _draw(logits: torch.Tensor, samplers: Sequence[Sampler]) -> list[int]:

@@ -14,7 +14,7 @@ from swift.llm.core import Grammar
 from swift.llm.engine.protocol import EngineStats, Finish, GenerateRequest, Step, TokenLogprob
 from swift.llm.engine.remote import Call, Reader, metric
 from swift.llm.plan.plans import EnginePlan, ModelPlan
-from swift.utils.errors import EngineError
+from swift.utils.errors import EngineFailedError
 
 __all__ = ["BASE", "VllmDialect", "command", "variables"]
 
@@ -138,7 +138,7 @@ class VllmDialect:
             if finish is None:
                 return Step(ids, None, logprobs)
             if finish == "error":
-                raise EngineError("vLLM: the engine failed while it answered; its log says why.")
+                raise EngineFailedError("vLLM: the engine failed while it answered; its log says why.")
             if finish == "stop" and ids and ids[-1] not in request.stop_ids:
                 ids, logprobs = ids[:-1], logprobs[:-1]  # the tokenizer's end of text, which closed a grammar
             last = Step(ids, FINISHES[finish], logprobs)

@@ -32,9 +32,9 @@ from swift.llm.engine.protocol import (
     TokenLogprob,
     check_request,
 )
-from swift.llm.engine.sampling import Sampler, choose, logprobs_of
+from swift.llm.engine.sampling import Sampler, check_chosen, choose, logprobs_of
 from swift.llm.engine.schedule import Running, Schedule
-from swift.utils.errors import EngineError
+from swift.utils.errors import EngineError, EngineFailedError
 from swift.utils.log import logger
 
 __all__ = ["Sink", "Worker", "readable"]
@@ -145,12 +145,14 @@ class Worker:
 
     def unload(self, name: str) -> Future[None]:
         """Refuse ``name`` from now on; done once nobody uses it any more. Raises EngineError for an unknown one."""
+        future: Future[None] = Future()
         with self._lock:
+            if self._closed:
+                raise EngineError("the engine is closed.")
             if name not in self._adapters:
                 raise EngineError(_unknown(name, self._adapters))
             number = self._adapters.pop(name)
-        future: Future[None] = Future()
-        self.post(lambda: self._retire(number, future))
+            self._inbox.put(lambda: self._retire(number, future))
         return future
 
     def shutdown(self) -> None:
@@ -223,7 +225,6 @@ class Worker:
 
     def _fail(self, error: EngineError) -> None:
         """A step failed (out of memory, for one): whoever was in it is told, all others go on."""
-        logger.debug("engine step failed", exc_info=error.__cause__)
         for item in self._in_step:
             if item in self._schedule.running:
                 self._drop(item, error)
@@ -280,13 +281,14 @@ class Worker:
                 return
             items, raw, logits = [items[row] for row in left], raw[left], torch.stack(adjusted)
         tokens = choose(logits, [item.sampler for item in items])
-        asked = [row for row, item in enumerate(items) if item.request.logprobs is not None]
+        asked = [row for row, item in enumerate(items) if item.request.logprobs is not None and tokens[row] >= 0]
         found: dict[int, TokenLogprob] = {}
         if asked:
             nums = [items[row].request.logprobs or 0 for row in asked]
             found = dict(zip(asked, logprobs_of(raw[asked], [tokens[row] for row in asked], nums), strict=True))
         for row, (item, token) in enumerate(zip(items, tokens, strict=True)):
             try:
+                check_chosen(token)
                 self._answer(item, token, found.get(row))
             except Exception as error:
                 self._drop(item, error)
@@ -445,12 +447,14 @@ def _unknown(name: str, loaded: dict[str, int]) -> str:
 
 
 def readable(error: Exception) -> EngineError:
-    """What torch says, as an EngineError with advice where there is some."""
+    """What torch says, as an EngineFailedError with advice where there is some; it is in the log then, too."""
     if isinstance(error, EngineError):
         return error
     advice = ""
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error):
         advice = " Lower --max_batch_size or --max_new_tokens, or load the model in bf16."
-    found = EngineError(f"generation failed: {type(error).__name__}: {error}.{advice}")
+    found = EngineFailedError(f"generation failed: {type(error).__name__}: {error}.{advice}")
     found.__cause__ = error
+    logger.error("%s", found)  # clients of a server are not told
+    logger.debug("where it failed", exc_info=error)
     return found

@@ -111,7 +111,6 @@ def resolve_data(args: Any, *, template: TemplatePlan, reasons: Reasons, problem
         packing=args.packing,
         padding_free=flat,
         group_by_length=args.group_by_length,
-        longest_first=getattr(args, "test_oom_error", False),  # an argument of training only
         strict=args.strict_data,
         check_strategy=args.check_dataset_strategy,
         max_lost_ratio=args.max_lost_ratio,

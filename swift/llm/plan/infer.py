@@ -126,7 +126,7 @@ def _resolve_merge(
     adapter = facts.checkpoint is not None and facts.checkpoint.kind == "adapter"
     if args.merge_lora and not adapter:
         problems.add(
-            "--merge_lora true: there is no adapter to fold in. Leave it out, or give --ckpt_dir of a LoRA run."
+            "--merge_lora true: there is no adapter to fold in. Leave it out, or give --ckpt_dir of an adapter's run."
         )
     if not (args.merge_lora or choice.merges) and (
         "merge_device_map" in reasons.sources or "save_safetensors" in reasons.sources

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from swift.llm.plan.memory import estimate, human
@@ -10,7 +11,7 @@ from swift.llm.plan.optimizer import resolve_extras, resolve_optimizer, resolve_
 from swift.llm.plan.plans import ModelPlan, TunerPlan
 from swift.llm.plan.problems import Problems, Reasons
 from swift.llm.plan.quant import held_bytes, stored_parameters
-from swift.trainers.config import TOKENS_PER_CHUNK, TrainerConfig
+from swift.trainers.config import TOKENS_PER_CHUNK, GaloreConfig, TrainerConfig
 
 if TYPE_CHECKING:
     from swift.llm.plan.train import TrainFacts
@@ -71,10 +72,9 @@ def resolve_loop(
         **resolve_schedule(args, moves["optim"], reasons, problems),
         **resolve_extras(args, facts.machine, streaming=data.streaming, reasons=reasons, problems=problems),
         autocast=None if compute == "fp32" else compute,
-        gradient_checkpointing=_resolve_checkpointing(args, facts, tuner, model, compute, data, reasons),
+        gradient_checkpointing=_resolve_checkpointing(args, facts, tuner, model, compute, data, moves, reasons),
         data_seed=data.seed,
         shuffle=data.shuffle,
-        longest_first=data.longest_first,
         dataloader_num_workers=decide(
             "dataloader_num_workers", 0, "samples are memory-mapped tokens; a worker process would only copy them"
         ),
@@ -133,6 +133,7 @@ def _resolve_checkpointing(
     model: ModelPlan,
     compute: str,
     data: Any,
+    moves: Mapping[str, Any],
     reasons: Reasons,
 ) -> bool:
     """Recompute activations only where they would not fit: it costs a third of the speed."""
@@ -146,7 +147,7 @@ def _resolve_checkpointing(
         model,
         compute,
         tokens=args.batch_size * (data.max_length or model.max_model_len or 2048),
-        optim=args.optim,
+        **{name: moves[name] for name in ("optim", "galore", "lisa_layers")},
     )
     have = facts.machine.gpus[0].memory_gib if facts.machine.gpus else facts.machine.memory_gib
     need = memory.total(checkpointing=False)
@@ -161,22 +162,36 @@ def _resolve_checkpointing(
 
 
 def predict_memory(facts: TrainFacts, tuner: TunerPlan, model: ModelPlan, compute: str, *, tokens: int, trained_tokens: int | None = None,
-                   num_trainable: int | None = None, optim: str = "adamw_torch") -> Any:  # fmt: skip
+                   num_trainable: int | None = None, optim: str = "adamw_torch", galore: GaloreConfig | None = None,
+                   lisa_layers: int = 0) -> Any:  # fmt: skip
     """A :class:`MemoryEstimate` for micro-batches of ``tokens`` tokens; adapters are taken as 1 % of the parameters until counted."""
     total = facts.model.num_parameters or stored_parameters(facts.model) or 0
     if num_trainable is None:
-        num_trainable = total if tuner.sft_type == "full" else total // 100
+        num_trainable = int(total * _trained_share(tuner, facts.model.model_config))
     return estimate(
         facts.model.model_config,
         num_parameters=total,
         num_trainable=num_trainable,
+        num_added=0 if tuner.sft_type == "full" else num_trainable,
         weight_dtype=model.dtype,
         compute_dtype=compute,
         tokens=tokens,
         trained_tokens=tokens if trained_tokens is None else trained_tokens,
         tokens_per_chunk=TOKENS_PER_CHUNK,
         optim=optim,
+        galore=galore,
+        lisa_layers=lisa_layers,
         weight_bytes=held_bytes(facts.model.model_config, total, model.dtype, model.quantization)
         if model.quantization is not None
         else None,
     )
+
+
+def _trained_share(tuner: TunerPlan, config: Mapping[str, Any]) -> float:
+    """The trained share of the parameters, before it is counted on the model itself."""
+    if tuner.sft_type == "full":
+        return 1 - float(tuner.options.get("freeze_parameters_ratio") or 0)
+    if tuner.sft_type == "llamapro":
+        layers = int(config.get("text_config", config).get("num_hidden_layers") or 0)
+        return float(tuner.options["llamapro_num_new_blocks"]) / max(layers, 1)
+    return 0.01

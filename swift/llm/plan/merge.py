@@ -55,9 +55,11 @@ def resolve_merge(
         for field in fields(group):
             if field.name not in used and was_given(field.name, reasons):
                 problems.add(f"--{field.name}: merging answers nothing, so it has no effect here. Leave it out.")
-    if facts.checkpoint is None or facts.checkpoint.kind != "adapter":
-        given = "is not given" if facts.checkpoint is None else f"{facts.checkpoint.path}: holds whole weights"
-        problems.add(f"--ckpt_dir {given}: give the checkpoint-<step> folder of a LoRA run.")
+    if facts.checkpoint is None:
+        problems.add("--ckpt_dir is not given: give the checkpoint-<step> folder of an adapter's run.")
+    elif facts.checkpoint.kind != "adapter":
+        problems.add(f"--ckpt_dir {facts.checkpoint.path}: holds whole weights, so there is nothing to fold in: use it as it is, or"
+                     " give the checkpoint-<step> folder of an adapter's run.")  # fmt: skip
     # fp16 is a storage format here: whether the machine computes well in it does not matter.
     asked = args if args.dtype != "fp16" else replace(args, dtype="AUTO")
     for name in QUANT_ARGUMENTS:

@@ -250,8 +250,10 @@ def resolve_extras(
             problems.add(f"--report_to {tracker}: needs the package {package}. Install it with: pip install {package}")
     for flag in ("auto_find_batch_size", "loss_watchdog_threshold", "use_liger"):
         reasons.take(f"trainer.{flag}", flag, getattr(args, flag))
+    reasons.take("trainer.try_largest_batch", "test_oom_error", args.test_oom_error)
     return {
         "auto_find_batch_size": args.auto_find_batch_size,
+        "try_largest_batch": args.test_oom_error,
         "loss_watchdog_threshold": args.loss_watchdog_threshold,
         "loss_watchdog_patience": args.loss_watchdog_patience,
         "torch_compile": backend if args.torch_compile else None,

@@ -88,7 +88,6 @@ class DataPlan:
     packing: bool = False
     padding_free: bool = True
     group_by_length: bool = False
-    longest_first: bool = False
     strict: bool = False
     check_strategy: str = "none"
     max_lost_ratio: float = 0.5

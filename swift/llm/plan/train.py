@@ -14,7 +14,7 @@ from swift.llm.catalog.rows import ModelRow, TunerRow
 from swift.llm.plan.data import resolve_data
 from swift.llm.plan.facts import MachineFacts, ModelFacts
 from swift.llm.plan.loop import resolve_loop
-from swift.llm.plan.memory import checkpoint_bytes
+from swift.llm.plan.memory import BYTES, checkpoint_bytes, state_bytes
 from swift.llm.plan.model import resolve_attention, resolve_dtype, resolve_model, resolve_template
 from swift.llm.plan.plans import DataPlan, GeneratePlan, TemplatePlan, TrainPlan
 from swift.llm.plan.problems import Problems, Reasons
@@ -276,15 +276,29 @@ def _fit_attention(
     return replace(data, padding_free=False), attention
 
 
-def predict_checkpoint_bytes(plan: TrainPlan, num_parameters: int, num_trainable: int, num_steps: int = -1) -> int:
-    """Bytes of one checkpoint of this run, the last one of ``num_steps`` steps (-1: those of the plan, or the first one)."""
+def predict_checkpoint_bytes(
+    plan: TrainPlan, num_parameters: int, num_trainable: int, num_steps: int = -1, *, num_saved: int | None = None
+) -> int:
+    """Bytes of one checkpoint of this run, the last one of ``num_steps`` steps (-1: those of the plan, or the first one).
+
+    ``num_saved`` are the values of an adapter's file, None: as many as are trained. They are fp32 unless ``lora_dtype`` says otherwise.
+    """
     whole = {"full": num_parameters, "llamapro": num_parameters + num_trainable}
     rounds = num_rounds(plan.tuner, num_steps if num_steps > 0 else plan.trainer.max_steps)
-    saved = whole.get(plan.tuner.sft_type, num_trainable * rounds)
+    saved = whole.get(plan.tuner.sft_type, (num_trainable if num_saved is None else num_saved) * rounds)
+    dtype = plan.tuner.options.get("lora_dtype")
+    trainer = plan.trainer
     return checkpoint_bytes(
         num_saved=saved,
-        num_trainable=num_trainable,
-        weight_dtype=plan.model.dtype,
+        state_bytes=state_bytes(
+            plan.facts["model_config"],
+            num_trainable=num_trainable,
+            optim=trainer.optim,
+            galore=trainer.galore,
+            lisa_layers=trainer.lisa_layers,
+            with_codes=True,
+        ),
+        weight_dtype=plan.model.dtype if plan.tuner.sft_type in whole else dtype if dtype in BYTES else "fp32",
         only_model=plan.trainer.save_only_model,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -129,9 +130,11 @@ def _json(value: Any, status: int = 200) -> Response:
 
 
 def _add_state(app: FastAPI, site: Site) -> None:
-    @app.get("/health", **_describe("/health", site))
+    @app.get("/health", **_describe("/health", site, 503))
     async def health() -> Response:
-        """The process lives."""
+        """The process lives, and the engine with it."""
+        if site.failure is not None:
+            raise to_api_error(site.failure)
         return _json({"status": "ok"})
 
     @app.get("/ready", **_describe("/ready", site, 503))
@@ -190,12 +193,14 @@ def _add_answers(app: FastAPI, site: Site) -> None:
     @app.post("/tokenize", **_posts("/tokenize", site, schema.TokenizeRequest, 404, 422))
     async def tokens(http: Request) -> Response:
         """Token ids of a text or of a conversation."""
-        return _json(tokenize(site, await read(http, schema.TokenizeRequest, most)))
+        asked = await read(http, schema.TokenizeRequest, most)
+        return _json(await site.apart(http, partial(tokenize, site, asked)))
 
     @app.post("/detokenize", **_posts("/detokenize", site, schema.DetokenizeRequest, 404))
     async def text(http: Request) -> Response:
         """Text of token ids."""
-        return _json(detokenize(site, await read(http, schema.DetokenizeRequest, most)))
+        asked = await read(http, schema.DetokenizeRequest, most)
+        return _json(await site.apart(http, partial(detokenize, site, asked)))
 
 
 def _add_adapters(app: FastAPI, site: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -26,7 +27,7 @@ OWN_NAMES = ("messages", "tools", "documents", "add_generation_prompt", "continu
 
 async def answer_chat(site: Site, request: ChatRequest, http: Request) -> Response:
     """The response. Raises ApiError and SwiftError."""
-    streams = _streams(site, request)
+    streams = await site.apart(http, partial(_streams, site, request))
     if request.stream:
         return EventStream(_events(site, request, streams), site.desk)
     return await site.desk.attend(http.receive, _whole(site, request, streams))
@@ -41,14 +42,16 @@ def _streams(site: Site, request: ChatRequest) -> list[AsyncIterator[Delta]]:
         raise refused("tool_choice" if forced else "response_format", "this engine cannot hold an answer to a form.")
     tools = None if request.tool_choice == "none" else request.tools
     conversation = conversation_of(request.messages, tools, told_to_template(site, request))
+    if site.service.template.plan.truncation != "truncation_left":
+        site.check_length(sum(len(message.content) for message in conversation.messages), "messages")
     if forced:
         grammar = site.service.tool_grammar(conversation, forced if isinstance(forced, str) else None)
     sampling = sampling_for(request, site.sampling, _max_tokens(site, request), site.service.tokenizer.vocab_size)
-    site.service.encode(conversation)  # a prompt that cannot be is refused before anything is begun
+    prompt = site.service.encode(conversation)  # one that cannot be is refused before anything is begun
     out = []
     for number in range(request.n or 1):
         stream = site.service.stream(
-            conversation, nth(sampling, number), adapter=adapter, logprobs=logprobs, grammar=grammar
+            conversation, nth(sampling, number), adapter=adapter, logprobs=logprobs, grammar=grammar, prompt=prompt
         )
         out.append(_first_call(stream) if request.parallel_tool_calls is False else stream)
     return out

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from pydantic_core import from_json
+
 from swift.llm.core import Conversation, Grammar, Message, Sampling, ToolCall
 from swift.llm.serve.errors import ApiError, invalid, refused
 from swift.llm.serve.schema import (
@@ -94,8 +96,8 @@ def _text(content: Content | None, place: str) -> str:
 
 def _arguments(text: str) -> dict[str, Any] | str:
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = from_json(text, allow_inf_nan=False)
+    except ValueError:  # too deep, half a character: json would let it through, and templates fail on it
         return text
     return value if isinstance(value, dict) else text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -72,7 +72,7 @@ class Desk:
         self.is_draining = True
         self._ending.set()
 
-    async def attend(self, receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    async def attend(self, receive: Receive, work: Awaitable[T]) -> T:
         """The result of ``work``, which is cancelled when the client leaves (ClientGoneError), when its time is over or when
         the server ends (ApiError 503).
         """

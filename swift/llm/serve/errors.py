@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from swift.utils.errors import DataError, EngineError, SwiftError
+from swift.utils.errors import DataError, EngineError, EngineFailedError, SwiftError
 
 __all__ = ["ApiError", "ClientGoneError", "answer_error", "error_event", "invalid", "refused", "to_api_error"]
 
@@ -76,6 +76,8 @@ def to_api_error(error: Exception) -> ApiError:
             return _of_http(error)
         case DataError():
             return ApiError(422, str(error), code="unprocessable")
+        case EngineFailedError():  # its words are those of a log
+            return ApiError(503, "the engine failed; the server's log says why.", code="engine_failed")
         case EngineError() if "context holds" in str(error) or "(--max_length)" in str(error):
             return ApiError(400, str(error), param="messages", code="context_length_exceeded")
         case EngineError() | SwiftError():

@@ -16,6 +16,7 @@ from swift.llm.engine.protocol import Finish
 __all__ = ["DONE", "ChatAnswer", "Head", "TextAnswer", "Usage", "chat_delta", "event"]
 
 DONE = b"data: [DONE]\n\n"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # `json.dumps` would make one for every token
 LEAST = -9999.0  # JSON has no minus infinity; clients of OpenAI know this number for it
 
 
@@ -26,7 +27,7 @@ def event(value: Any) -> bytes:
 
 def dumps(value: Any) -> bytes:
     """JSON in UTF-8, without blanks."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return _ENCODER.encode(value).encode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)

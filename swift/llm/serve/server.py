@@ -8,10 +8,11 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from swift.llm.serve.app import create_app
 from swift.llm.serve.site import Site
@@ -23,6 +24,8 @@ __all__ = ["bind", "check_tls", "serve"]
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STALLED_MS = 120_000  # a client that takes nothing in for so long is cut off, by the kernel
 LAST_WORDS_S = 2.0
+HEAD_TIMEOUT_S = 30.0
+CHOOSE = " Choose another; 0 takes a free one."
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -41,9 +44,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind(address)
     except OSError as error:
         listener.close()
-        raise PlanError(
-            [f"--port {port}: cannot be had on {host} ({error.strerror}). Choose another; 0 takes a free one."]
-        ) from None
+        raise PlanError([f"--port {port}: cannot be had on {host} ({error.strerror}).{CHOOSE}"]) from None
     return listener
 
 
@@ -52,9 +53,46 @@ def check_tls(keyfile: str | None, certfile: str | None) -> None:
     if keyfile is None or certfile is None:
         return
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile)
+        # Without a password the library would ask at the terminal, and again at every start.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile, password="")
     except (OSError, ssl.SSLError) as error:
-        raise PlanError([f"--ssl_keyfile {keyfile} and --ssl_certfile {certfile}: cannot be used ({error})."]) from None
+        raise PlanError(
+            [
+                f"--ssl_keyfile {keyfile} and --ssl_certfile {certfile}: cannot be used ({error}). A key has no password here."
+            ]
+        ) from None
+
+
+class _Connection(H11Protocol):
+    """Uvicorn's, which waits without end for the head of a request: here a client has `HEAD_TIMEOUT_S` for it."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See asyncio."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio."""
+        super().connection_lost(exc)
+        self._forget()
+
+    def _watch(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._forget()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+
+    def _forget(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 class _Server(uvicorn.Server):
@@ -103,6 +141,15 @@ class _Server(uvicorn.Server):
             await asyncio.wait((asyncio.ensure_future(desk.quiet()),), timeout=LAST_WORDS_S)
         self.should_exit = True
 
+    async def watch(self) -> None:
+        """End when the engine does: whoever waits for it is told, whoever started us sees an exit code."""
+        desk, self._site.failure = self._site.desk, await self._site.engine.failure()
+        desk.is_draining = True
+        with suppress(TimeoutError):
+            await asyncio.wait_for(desk.quiet(), LAST_WORDS_S)
+        desk.end()
+        self.should_exit = True
+
 
 async def serve(
     site: Site, listener: socket.socket, on_ready: Callable[[str], None], *, app: ASGIApp | None = None
@@ -113,25 +160,33 @@ async def serve(
     """
     http = site.http
     config = uvicorn.Config(
-        app or create_app(site), log_config=None, log_level="warning", access_log=False, server_header=False, ws="none", lifespan="off",
+        app or create_app(site), log_config=None, log_level="warning", access_log=False, server_header=False, ws="none", lifespan="off", http=_Connection,
         ssl_keyfile=http.ssl_keyfile, ssl_certfile=http.ssl_certfile, timeout_graceful_shutdown=int(LAST_WORDS_S),
     )  # fmt: skip
     server = _Server(config, site)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     warming = asyncio.create_task(site.warm_up())
     telling = asyncio.create_task(_tell(site))
+    watching = asyncio.create_task(server.watch())
     try:
         await asyncio.wait((running, warming), return_when=asyncio.FIRST_COMPLETED)
         if warming.done():
             warming.result()
             on_ready(url_of(listener, http.host, is_tls=http.ssl_certfile is not None))
         await asyncio.wait((running,))  # not awaited itself: it must live to close what it opened
-        running.result()
+        try:
+            running.result()
+        except OSError as error:  # two that start at once may both have the address until one of them listens
+            raise PlanError(
+                [f"--port {http.port}: was taken while the model was loaded ({error.strerror}).{CHOOSE}"]
+            ) from None
     finally:
-        warming.cancel()
-        telling.cancel()
+        for task in (warming, telling, watching):
+            task.cancel()
         server.should_exit = True
-        await asyncio.gather(running, warming, telling, return_exceptions=True)
+        await asyncio.gather(running, warming, telling, watching, return_exceptions=True)
+    if site.failure is not None:
+        raise site.failure
     if server.ended_by is not None:
         raise StoppedError("ended at once: answers under way were cut off.", 128 + server.ended_by)
 

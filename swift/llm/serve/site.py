@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from starlette.requests import Request
 
 from swift.llm.chat.service import ChatService, Delta
 from swift.llm.core import Conversation, Message, Sampling
@@ -17,11 +20,13 @@ from swift.llm.plan.deploy import HttpPlan
 from swift.llm.serve.desk import Desk
 from swift.llm.serve.errors import ApiError, invalid, refused
 from swift.llm.serve.metrics import Metrics
-from swift.utils.errors import DataError, EngineError
+from swift.utils.errors import DataError, EngineError, EngineFailedError
 
 __all__ = ["Site"]
 
 WEIGHTS = "adapter_model.safetensors"
+TOKEN_CHARS = 256  # longer than any token of the vocabularies that we know
+T = TypeVar("T")
 
 
 class Site:
@@ -29,7 +34,7 @@ class Site:
 
     ``sampling`` is what a request gets that says nothing; ``adapters`` are those that the engine has loaded already, name to
     folder, and ``default_adapter`` the one that the model's own name stands for. ``is_ready`` becomes true when a prompt was
-    answered.
+    answered; ``failure`` says why the engine answers no more.
     """
 
     def __init__(
@@ -49,10 +54,12 @@ class Site:
         self.desk = Desk(max_running + http.max_queue, http.request_timeout_s)
         self.metrics = Metrics()
         self.is_ready = False
+        self.failure: EngineFailedError | None = None
         self.created = int(time.time())
         self.adapters = dict(adapters or {})
         self._default_adapter = default_adapter
         self._loading = asyncio.Lock()
+        self._reader = ThreadPoolExecutor(1, "swift-reader")
 
     # --- names
 
@@ -110,10 +117,15 @@ class Site:
         """The folder that a client names, if it lies below one of --adapter_roots and holds safetensors. Raises ApiError."""
         if "\0" in path:
             raise invalid("lora_path", "holds a null character.")
-        folder = Path(path).resolve()
-        if not any(folder.is_relative_to(Path(root).resolve()) for root in self.http.adapter_roots):
+        try:
+            folder = Path(path).resolve()
+            is_inside = any(folder.is_relative_to(Path(root).resolve()) for root in self.http.adapter_roots)
+            is_adapter = is_inside and all((folder / name).is_file() for name in ("adapter_config.json", WEIGHTS))
+        except (OSError, RuntimeError):  # a name that is too long, links in a circle
+            raise invalid("lora_path", "is no path that can be followed.") from None
+        if not is_inside:
             raise ApiError(403, "lora_path: is not below a folder of --adapter_roots.", param="lora_path")
-        if not (folder / "adapter_config.json").is_file() or not (folder / WEIGHTS).is_file():
+        if not is_adapter:
             raise invalid("lora_path", f"{path} holds no adapter (adapter_config.json and {WEIGHTS}).")
         return folder
 
@@ -138,6 +150,27 @@ class Site:
         except DataError:
             return False
         return first != second
+
+    # --- long texts
+
+    async def apart(self, http: Request, work: Callable[[], T]) -> T:
+        """``work``, in a thread where the request is long, one after the other: nobody else waits for its tokens.
+
+        Raises what it raises, and what `Desk.attend` does.
+        """
+        if not http.state.is_long:
+            return work()
+        result = asyncio.get_running_loop().run_in_executor(self._reader, work)
+        return await self.desk.attend(http.receive, result)
+
+    def check_length(self, num_chars: int, param: str) -> None:
+        """Raises ApiError 400 for a text that no tokenizer could bring into the context: finding out takes seconds."""
+        context = self.engine.limits.context
+        if context is not None and num_chars > context * TOKEN_CHARS:
+            raise ApiError(
+                400, f"{param}: {num_chars:,} characters; the model's context holds {context:,} tokens. Shorten it.",
+                param=param, code="context_length_exceeded",
+            )  # fmt: skip
 
     # --- answers
 

@@ -20,6 +20,7 @@ __all__ = ["EventStream", "read"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 BODY_TIMEOUT_S = 60.0
+LONG = 2**16  # bytes of a body from which on whatever is made of it is made in a thread
 LINGER = 4 * 2**20
 AT_ONCE = 2**16
 MAX_UNREAD = 8 * 2**20
@@ -38,6 +39,7 @@ async def read(http: Request, model: type[ModelT], max_bytes: int) -> ModelT:
         ) from None  # fmt: skip
     except ClientDisconnect:
         raise ClientGoneError from None
+    http.state.is_long = len(body) > LONG
     return model.model_validate_json(body)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,11 +25,13 @@ __all__ = ["answer_completion", "detokenize", "embed", "tokenize"]
 
 DEFAULT_TOKENS = 16  # OpenAI's, for a completion that says nothing
 MAX_PROMPTS = 256
+Prompt: TypeAlias = tuple[str | None, tuple[int, ...]]
 
 
 async def answer_completion(site: Site, request: CompletionRequest, http: Request) -> Response:
     """The response. Raises ApiError and SwiftError."""
-    plan = _Plan(site, request)
+    prompts = await site.apart(http, partial(_prompts, site, request.prompt, "prompt"))
+    plan = _Plan(site, request, prompts)
     if request.stream:
         return EventStream(plan.events(), site.desk)
     return await site.desk.attend(http.receive, plan.whole())
@@ -37,7 +40,7 @@ async def answer_completion(site: Site, request: CompletionRequest, http: Reques
 class _Plan:
     """What one request comes to: ``n`` answers to each prompt, numbered prompt by prompt."""
 
-    def __init__(self, site: Site, request: CompletionRequest) -> None:
+    def __init__(self, site: Site, request: CompletionRequest, prompts: Sequence[Prompt]) -> None:
         self.site = site
         self.request = request
         adapter = site.adapter_of(request.model)
@@ -50,7 +53,6 @@ class _Plan:
         if self.only_prompt and not request.echo:
             raise invalid("max_tokens", "0 leaves nothing to answer unless echo is true.")
         wanted = DEFAULT_TOKENS if request.max_tokens is None else max(request.max_tokens, 1)
-        prompts = _prompts(site, request.prompt, "prompt")
         sampling = sampling_for(
             request, site.sampling, check_max_tokens(site, wanted), site.service.tokenizer.vocab_size
         )
@@ -114,16 +116,15 @@ def _encode(site: Site, text: str, *, bos: bool = True) -> tuple[int, ...]:
     return (tokenizer.bos_token_id, *ids) if starts and tokenizer.bos_token_id is not None else tuple(ids)
 
 
-def _prompts(
-    site: Site, given: str | list[str] | list[int] | list[list[int]], field: str
-) -> list[tuple[str | None, tuple[int, ...]]]:
-    """Each prompt as its text (None: it came as ids) and its ids. Raises ApiError for an empty or strange one."""
+def _prompts(site: Site, given: str | list[str] | list[int] | list[list[int]], field: str) -> list[Prompt]:
+    """Each prompt as its text (None: it came as ids) and its ids. Raises ApiError for an empty, long or strange one."""
     many: list[Any] = [given] if isinstance(given, str) or isinstance(given[0], int) else list(given)
     if len(many) > MAX_PROMPTS:
         raise invalid(field, f"{len(many)} of them; at most {MAX_PROMPTS} at once.")
     out = []
     for one in many:
         text = one if isinstance(one, str) else None
+        site.check_length(len(one), field)
         ids = _encode(site, one) if isinstance(one, str) else tuple(one)
         _check_ids(site, ids, field)
         if not ids:
@@ -146,7 +147,7 @@ async def embed(site: Site, request: EmbeddingRequest, http: Request) -> Respons
     refuse_unsupported(request)
     if not site.engine.limits.embeddings:
         raise refused("input", "this model gives no embeddings on this engine.")
-    inputs = _prompts(site, request.input, "input")
+    inputs = await site.apart(http, partial(_prompts, site, request.input, "input"))
     limit = site.engine.limits.context
     for _, ids in inputs:
         if limit is not None and len(ids) > limit:

@@ -26,6 +26,8 @@ __all__ = ["Bulk", "InexactError"]
 
 WORTHWHILE = 4_000_000
 """Characters after which the other implementation is opened: reading the vocabulary anew takes about two seconds."""
+MANY = 2**15
+"""Characters at once that count for it: a server that reads one prompt at a time would only be held up."""
 CHECKED = 16
 _PROBED = 0x3100  # alphabets, marks, symbols, kana; of what lies above (ideographs, emoji) one in 64
 
@@ -55,7 +57,9 @@ class Bulk:
     def encode(self, texts: list[str]) -> list[list[int]]:
         """The ids of each text, without added tokens. Raises InexactError where the two implementations differ."""
         with self._lock:
-            self._characters += sum(map(len, texts))
+            num_characters = sum(map(len, texts))
+            if num_characters >= MANY:
+                self._characters += num_characters
             if not self._tried and self._characters >= WORTHWHILE:
                 self._tried = True
                 self._fast = self._open(texts)

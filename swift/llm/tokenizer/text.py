@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # Classes that transformers 5 rebuilds from vocabulary and merges, dropping what tokenizer.json says about both sides.
 REBUILT = ("LlamaTokenizer", "LlamaTokenizerFast", "CodeLlamaTokenizer", "CodeLlamaTokenizerFast")
+_LONG = 2**14  # characters
 SpaceMark = Literal["never", "first", "always"]
 
 
@@ -213,6 +214,8 @@ class TextTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Plain text to ids: nothing is added, and the text of a special token stays text."""
+        if len(text) > _LONG:  # encode keeps the interpreter's lock; in a server others would wait for it
+            return self.encode_batch([text])[0]
         return list(self.backend.encode(text, add_special_tokens=False).ids)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:

@@ -181,7 +181,7 @@ def check_before(plan: TrainPlan) -> None:
             auto_class=auto_class(plan.model.loader),
         ),
     )
-    needed = predict_checkpoint_bytes(plan, counted.num_parameters, counted.num_trainable)
+    needed = predict_checkpoint_bytes(plan, counted.num_parameters, counted.num_trainable, num_saved=counted.num_saved)
     free = free_gib(plan.run_dir) * GIB
     if plan.trainer.save_strategy != "no" and needed > free:
         raise DiskError(

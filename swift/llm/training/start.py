@@ -72,12 +72,15 @@ def describe(plan: TrainPlan, tokenizer: Any, prepared: Any) -> list[str]:
         plan.facts["model_config"],
         num_parameters=counted.num_parameters,
         num_trainable=counted.num_trainable,
+        num_added=counted.num_added,
         weight_dtype=plan.model.dtype,
         compute_dtype=plan.trainer.autocast or plan.model.dtype,
         tokens=tokens,
         trained_tokens=trained,
         tokens_per_chunk=plan.trainer.tokens_per_chunk,
         optim=plan.trainer.optim,
+        galore=plan.trainer.galore,
+        lisa_layers=plan.trainer.lisa_layers,
         weight_bytes=held_bytes(
             plan.facts["model_config"], counted.num_parameters, plan.model.dtype, plan.model.quantization
         )
@@ -87,7 +90,9 @@ def describe(plan: TrainPlan, tokenizer: Any, prepared: Any) -> list[str]:
     needs = show_needs(
         memory.total(checkpointing=plan.trainer.gradient_checkpointing),
         float(plan.facts["memory_gib"]),
-        predict_checkpoint_bytes(plan, counted.num_parameters, counted.num_trainable, steps),
+        predict_checkpoint_bytes(
+            plan, counted.num_parameters, counted.num_trainable, steps, num_saved=counted.num_saved
+        ),
         free_gib(plan.run_dir),
         plan.trainer.save_total_limit,
         steps,

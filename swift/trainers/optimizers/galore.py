@@ -52,7 +52,7 @@ class GaLore(torch.optim.Optimizer):
         self._pairs: list[tuple[int, int]] = []  # number of our group, number of the base's
         base_groups: list[dict[str, Any]] = []
         for number, group in enumerate(self.param_groups):
-            plain = [one for one in group["params"] if id(one) not in chosen or not _is_large(one, config)]
+            plain = [one for one in group["params"] if id(one) not in chosen or not config.projects(one.shape)]
             low = [self._stand_in(one, config) for one in group["params"] if not any(one is other for other in plain)]
             for params, decay in ((plain, group["weight_decay"]), (low, 0.0)):
                 if params:
@@ -129,11 +129,7 @@ def hold_weights(model: Any, config: GaloreConfig) -> None:
     """Put the matrices that will be projected into 8 bits where ``config`` says so; before the optimizer is made."""
     if config.weight_bits is not None:
         assert config.weight_bits == 8
-        hold_in_8_bits(model, [one for one in projected_parameters(model, config) if _is_large(one, config)])
-
-
-def _is_large(weight: nn.Parameter, config: GaloreConfig) -> bool:
-    return weight.ndim == 2 and min(weight.shape) > config.rank
+        hold_in_8_bits(model, [one for one in projected_parameters(model, config) if config.projects(one.shape)])
 
 
 def projected_parameters(model: Any, config: GaloreConfig) -> list[nn.Parameter]:
@@ -166,7 +162,7 @@ def projected_parameters(model: Any, config: GaloreConfig) -> list[nn.Parameter]
     chosen = chosen or list(weights.values())
     if config.with_embedding:
         chosen += [one for one in embedding_parameters(model) if one.requires_grad and one.ndim == 2]
-    if not any(_is_large(one, config) for one in chosen):
+    if not any(config.projects(one.shape) for one in chosen):
         raise PlanError(
             [
                 f"--galore_rank {config.rank}: no matrix has both sides longer than that, so nothing would be projected. Give a"

@@ -26,10 +26,7 @@ class Projection:
         assert config.proj_type in PROJECTIONS
         self.config = config
         rows, columns = shape
-        kind = config.proj_type
-        shorter_is_rows = rows < columns
-        self.left = kind in ("left", "full") or (kind == "std" and shorter_is_rows) or (kind == "reverse_std" and not shorter_is_rows)  # fmt: skip
-        self.right = not self.left or kind == "full"
+        self.left, self.right = config.sides(rows, columns)
         self.rank = min(config.rank, rows, columns)
         self.gap = config.gap
         self.steps = 0

@@ -32,6 +32,12 @@ def test_ids_equal_the_golden_vectors(name: str) -> None:
         }
 
 
+def test_long_texts_have_the_ids_of_short_ones() -> None:
+    tokenizer = load_tokenizer(DATA / "tokenizers" / "gpt2")
+    text = "One day, <|endoftext|> it rained. " * 1000
+    assert tokenizer.encode(text) == tokenizer.backend.encode(text, add_special_tokens=False).ids
+
+
 def test_special_tokens_stay_text_and_other_added_tokens_are_tokens() -> None:
     tokenizer = load_tokenizer(DATA / "tokenizers" / "qwen3")
     assert tokenizer.special_tokens["<|im_end|>"] not in tokenizer.encode("a<|im_end|>b")

@@ -203,3 +203,23 @@ def test_embeddings(model: Any, pooling: Any) -> None:
 def test_refusals(model: Any, sampling: Sampling, text: str) -> None:
     with PtEngine(model) as engine, pytest.raises(EngineError, match=text):
         engine.generate_batch([GenerateRequest("a", PROMPT, replace(sampling, max_new_tokens=2))])
+
+
+def test_a_request_whose_logits_are_none_fails_alone(model: Any) -> None:
+    strong = GenerateRequest("strong", PROMPT, Sampling(max_new_tokens=4, repetition_penalty=1e-300))
+    drawn = replace(strong, id="drawn", sampling=replace(strong.sampling, do_sample=True))
+    free = GenerateRequest("free", PROMPT, Sampling(max_new_tokens=4))
+    cold = replace(free, id="cold", sampling=Sampling(max_new_tokens=4, do_sample=True, temperature=1e-40, top_k=5))
+    with PtEngine(model) as engine:
+        alone = engine.generate_batch([free])[0]
+
+        async def go() -> list[Any]:
+            async def one(request: GenerateRequest) -> list[int]:
+                return [token async for step in engine.generate(request) for token in step.token_ids]
+
+            return await asyncio.gather(*map(one, (strong, free, drawn, cold)), return_exceptions=True)
+
+        found = asyncio.run(go())
+    assert found[1] == found[3] == alone
+    assert [type(found[0]), type(found[2])] == [EngineError] * 2
+    assert "no finite numbers" in str(found[0])

@@ -225,3 +225,10 @@ def test_an_error_in_a_step_reaches_its_requests_and_no_other(model: Any, monkey
         with pytest.raises(EngineError, match=r"OutOfMemoryError: no memory.*Lower --max_batch_size"):
             engine.generate_batch([ask("a", Sampling(max_new_tokens=3))])
         assert len(engine.generate_batch([ask("b", Sampling(max_new_tokens=3))])[0]) == 3
+
+
+def test_an_engine_that_is_closed_forgets_no_adapter(model: Any) -> None:
+    engine = PtEngine(model)
+    engine.shutdown()
+    with pytest.raises(EngineError, match="closed"):
+        asyncio.run(asyncio.wait_for(engine.unload_adapter("a"), 5))

@@ -113,6 +113,14 @@ def tokenizer(model_folder: Path) -> TextTokenizer:
 Opened = Callable[..., AbstractContextManager[Running]]
 
 
+@pytest.fixture
+def site(tokenizer: TextTokenizer) -> Site:
+    """A site on the fake engine, which takes its time, for whoever serves it himself."""
+    engine = FakeEngine(repeat_last(tokenizer), limits=ABLE, delay_s=0.01)
+    template = open_template("qwen3", tokenizer, TemplatePlan(template_type="qwen3"))
+    return Site(ChatService(template, tokenizer, engine), Sampling(max_new_tokens=256), http_plan(), 8)
+
+
 @pytest.fixture(scope="session")
 def opened(tokenizer: TextTokenizer) -> Opened:
     """Open a server on the fake engine: ``opened(limits=…, delay_s=…, max_running=…, **http)``."""

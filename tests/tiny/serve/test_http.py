@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -18,6 +19,8 @@ httpx = pytest.importorskip("httpx")
 pytest.importorskip("fastapi")
 
 from swift.llm.engine.protocol import Limits  # noqa: E402
+from swift.llm.serve.server import bind, serve  # noqa: E402
+from swift.utils.errors import EngineFailedError, PlanError  # noqa: E402
 
 AUTH = {"Authorization": "Bearer sk-test"}
 ADMIN = {"Authorization": "Bearer sk-admin"}
@@ -124,6 +127,7 @@ def test_adapters_come_and_go(opened: Any, tmp_path: Path) -> None:
     (root / "pickle" / "adapter_config.json").write_text("{}")
     (root / "pickle" / "adapter_model.bin").write_bytes(b"")
     (root / "link").symlink_to(outside)
+    (root / "circle").symlink_to(root / "circle")
     with opened(adapter_roots=(str(root),)) as server:
 
         def load(name: str, path: Path | str, headers: dict[str, str] = ADMIN) -> Any:
@@ -133,7 +137,7 @@ def test_adapters_come_and_go(opened: Any, tmp_path: Path) -> None:
         expect_error(load("a", root / "one", AUTH), 401, "invalid_api_key")
         for path in (outside, root / "link", root / ".." / "outside", "/etc"):
             expect_error(load("a", path), 403, None)
-        for path in (root / "none", root / "pickle"):
+        for path in (root / "none", root / "pickle", root / "circle", root / ("x" * 3000)):
             expect_error(load("a", path), 400, "invalid_value")
         for name in ("../a", "a/b", "", ".a", "tiny"):
             expect_error(load(name, root / "one"), 400, "invalid_value")
@@ -279,6 +283,27 @@ def test_an_engine_that_breaks_tells_nothing_of_the_inside(opened: Any, caplog: 
             assert "secret" not in answer.text
 
 
+def test_a_server_whose_engine_dies_says_so_and_ends(site: Any) -> None:
+    async def run() -> list[str]:
+        listener, ready = bind("127.0.0.1", 0), asyncio.get_running_loop().create_future()
+        serving = asyncio.create_task(serve(site, listener, ready.set_result))
+        asked = {"json": question("a b c " * 60, stream=True), "headers": AUTH, "timeout": 20}
+        async with httpx.AsyncClient(base_url=await ready) as client, client.stream("POST", CHAT, **asked) as answer:
+            lines = answer.aiter_lines()
+            told = [await anext(lines)]
+            site.engine.fail("it fell over at /home/ann")
+            told += [line async for line in lines if line]
+        with pytest.raises(EngineFailedError, match="it fell over"):
+            await serving
+        listener.close()
+        return told
+
+    *_, error, end = asyncio.run(run())
+    assert (json.loads(error.removeprefix("data: "))["error"]["code"], end) == ("engine_failed", "data: [DONE]")
+    assert "/home/ann" not in error
+    assert site.failure is not None
+
+
 def test_many_at_once(server: Any) -> None:
     answers: list[str] = []
 
@@ -292,3 +317,52 @@ def test_many_at_once(server: Any) -> None:
     for thread in threads:
         thread.join()
     assert sorted(answers) == sorted(f"number {number}" for number in range(16))
+
+
+def test_long_bodies_hold_nobody_up(opened: Any) -> None:
+    long = "one two " * 20_000
+    with opened() as server:
+        tokens = send(server, "POST", "/tokenize", json={"prompt": long}).json()
+        assert send(server, "POST", "/detokenize", json={"tokens": tokens["tokens"]}).json() == {"prompt": long}
+        for path, body in ((CHAT, question(long * 4)), ("/v1/completions", {"model": "tiny", "prompt": long * 4})):
+            expect_error(send(server, "POST", path, json=body), 400, "context_length_exceeded")
+        expect_error(send(server, "POST", CHAT, json=question(long)), 400, "context_length_exceeded")
+
+
+@pytest.mark.parametrize(
+    "arguments", ['{"a":' * 3000 + "1" + "}" * 3000, '{"a": "\\ud800"}', '{"a": NaN}', '{"a": 1e999}']
+)
+def test_arguments_of_calls_that_are_no_json(server: Any, arguments: str) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}}
+    messages = [
+        {"role": "user", "content": "hi"}, {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "1"},
+    ]  # fmt: skip
+    answer = send(server, "POST", CHAT, json={"model": "tiny", "messages": messages})
+    assert answer.status_code in (200, 400, 422), answer.text
+
+
+def test_a_head_that_does_not_come(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("swift.llm.serve.server.HEAD_TIMEOUT_S", 0.3)
+    with opened(delay_s=0.01) as server, httpx.Client(base_url=server.url, headers=AUTH) as client:
+        parts = urlsplit(server.url)
+        with (
+            socket.create_connection((parts.hostname, parts.port), 10) as silent,
+            socket.create_connection((parts.hostname, parts.port), 10) as slow,
+        ):
+            slow.sendall(b"GET /health HTTP/1.1\r\nX-A: ")
+            assert (
+                client.post(CHAT, json=question("a b c " * 20)).status_code == 200
+            )  # longer than the time for the head
+            assert client.get("/v1/models").status_code == 200  # on the same connection
+            assert (silent.recv(100), slow.recv(100)) == (b"", b"")
+
+
+def test_a_port_that_is_taken_while_the_model_is_loaded(opened: Any) -> None:
+    listener = bind("127.0.0.1", 0)
+    with opened(port=0) as server, contextlib.closing(listener):
+        other = bind("127.0.0.1", listener.getsockname()[1])
+        with contextlib.closing(other):
+            listener.listen()
+            with pytest.raises(PlanError, match="was taken while the model was loaded"):
+                asyncio.run(serve(server.site, other, lambda url: None))

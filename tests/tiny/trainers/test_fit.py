@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 import torch
 
+from swift.trainers import bounded
 from swift.trainers.config import GaloreConfig
-from swift.trainers.fit import _fits, next_batch_size
+from swift.trainers.fit import _fits, largest_batches, next_batch_size
 from swift.trainers.optimizers.layerwise import Layerwise
 from swift.trainers.optimizers.table import OPTIMIZERS
 from swift.trainers.sft import build_trainer
@@ -79,10 +81,78 @@ def test_a_lack_of_memory_says_what_to_change(tiny: ModuleType, tmp_path: Path) 
         trained(tiny, tmp_path, limited(tiny, 3))
 
 
-def test_the_longest_rows_come_first(tiny: ModuleType, tmp_path: Path) -> None:
-    trainer, _ = trained(tiny, tmp_path, tiny.flat, longest_first=True, max_steps=1)
-    first = next(iter(trainer.get_train_dataloader()))
-    assert first["cu_seqlens"].diff().tolist() == sorted(trainer.rows.lengths, reverse=True)[:4]
+@pytest.mark.parametrize("changes", [
+    {"max_steps": 3}, {"max_steps": -1, "num_train_epochs": 1.5}, {"group_by_length": True, "batch_size": 3},
+    {"dataloader_drop_last": True, "batch_size": 7, "max_steps": 9}, {"dataloader_drop_last": True, "batch_size": 41},
+], ids=["steps", "epochs", "grouped", "drop-last", "no-batch"])  # fmt: skip
+def test_the_largest_batches_are_those_of_the_run(tiny: ModuleType, tmp_path: Path, changes: dict[str, Any]) -> None:
+    trainer = build_trainer(
+        tiny.tiny_config(tmp_path, **{**PLAIN, **changes}), tiny.tiny_model(), tiny.Samples(40), None, tiny.flat
+    )
+    loader, batches = trainer.get_train_dataloader(), []
+    for epoch in range(4):
+        loader.set_epoch(epoch)
+        batches += list(loader.batch_sampler)
+    an_epoch = trainer._steps_per_epoch()
+    steps = trainer.args.max_steps if trainer.args.max_steps > 0 else round(1.5 * an_epoch)
+    whole, rest = divmod(steps, an_epoch)
+    met = batches[: whole * len(loader) + rest * trainer.args.gradient_accumulation_steps]
+    lengths = trainer.rows.lengths
+
+    def flat(batch: list[int]) -> int:
+        return int(lengths[batch].sum())
+
+    def padded(batch: list[int]) -> int:
+        return int(lengths[batch].max()) * len(batch)
+
+    tried = largest_batches(trainer, trainer.rows)
+    assert all(batch in met for batch in tried)
+    for of in (flat, padded):
+        assert max(map(of, tried), default=0) == max(map(of, met), default=0)
+
+
+def test_the_largest_batch_is_tried_first_and_leaves_no_trace(tiny: ModuleType, tmp_path: Path) -> None:
+    changes = {"lisa_layers": 1, "lisa_interval": 2, "max_steps": 4, "save_steps": 4}
+    seen: list[tuple[int, int]] = []
+
+    def collate(rows: list[Any]) -> dict[str, Any]:
+        seen.append((sum(map(len, rows)), max(map(len, rows)) * len(rows)))
+        return tiny.flat(rows)
+
+    trained(tiny, tmp_path / "plain", collate, **changes)
+    met = list(seen)
+    seen.clear()
+    trained(tiny, tmp_path / "tried", collate, try_largest_batch=True, **changes)
+    tries = seen[: len(seen) - len(met)]
+    assert seen[len(tries) :] == met  # then the same run
+    assert max(tries) == max(met)
+    assert tiny.losses(tmp_path / "tried") == tiny.losses(tmp_path / "plain")
+
+
+def test_a_largest_batch_that_does_not_fit_ends_before_the_run_begins(tiny: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(
+        TrainingError, match=r"the largest batch of the run \(4 rows, \d+ tokens\) does not fit.*--batch_size"
+    ):
+        trained(tiny, tmp_path / "run", limited(tiny, 30), try_largest_batch=True)
+    assert not list((tmp_path / "run").glob("*"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells and bounds a process's memory")
+def test_a_lack_of_memory_in_the_trial_does_not_end_the_process(
+    tiny: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = bounded.free_bytes()
+    assert free is not None
+    assert 2**26 < free < 2**50
+    monkeypatch.setattr(bounded, "free_bytes", lambda: 2**27)
+
+    def collate(rows: list[Any]) -> dict[str, Any]:
+        torch.empty(2**28, dtype=torch.uint8)
+        return tiny.flat(rows)
+
+    with pytest.raises(TrainingError, match=r"the largest batch of the run .* does not fit the memory"):
+        trained(tiny, tmp_path / "bounded", collate, try_largest_batch=True)
+    torch.empty(2**28, dtype=torch.uint8)  # the bound is gone
 
 
 @pytest.mark.parametrize(("size", "samples", "smaller"), [(8, 16, 4), (3, 6, 1), (6, 12, 3), (5, 10, 2), (1, 4, None)])
@@ -152,7 +222,7 @@ def test_the_largest_packs_are_tried_forward_and_backward_beside_the_states(tiny
     states: list[int] = []
     hook = trainer.model.register_forward_hook(lambda *_: states.append(len(trainer.optimizer.state)))
     trainer.optimizer = None
-    assert _fits(trainer, rows)
+    assert _fits(trainer, rows, [0, 1])
     hook.remove()
     assert states[0] == 0 < states[1]  # once before the optimizer's states exist, once beside them
     assert trainer.optimizer is None
@@ -168,7 +238,7 @@ def test_the_trial_moves_nothing_whatever_the_optimizer(tiny: ModuleType, tmp_pa
         tiny.tiny_config(tmp_path, **settings), tiny.tiny_model(dropout=0.1), tiny.Samples(8), None, tiny.flat
     )
     before, random = {name: one.clone() for name, one in trainer.model.state_dict().items()}, torch.get_rng_state()
-    assert _fits(trainer, trainer.rows)
+    assert _fits(trainer, trainer.rows, range(8))
     assert all(torch.equal(one, before[name]) for name, one in trainer.model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), random)
 

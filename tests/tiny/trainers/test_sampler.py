@@ -13,9 +13,8 @@ LENGTHS = np.random.RandomState(0).randint(1, 500, 1003).astype(np.int32)
 
 
 @pytest.mark.parametrize("group", [False, True])
-@pytest.mark.parametrize("longest", [False, True])
-def test_an_epoch_visits_each_row_once(group: bool, longest: bool) -> None:
-    order = Order(seed=3, group_by_length=group, longest_first=longest, step_size=8)
+def test_an_epoch_visits_each_row_once(group: bool) -> None:
+    order = Order(seed=3, group_by_length=group, step_size=8)
     first, again, second = order.epoch(LENGTHS, 0), order.epoch(LENGTHS, 0), order.epoch(LENGTHS, 1)
     assert sorted(first) == sorted(second) == list(range(len(LENGTHS)))
     assert (first == again).all()
@@ -36,12 +35,6 @@ def test_grouping_puts_like_lengths_into_a_step() -> None:
         return float((steps.max(1, keepdims=True) - steps).sum() / steps.sum())
 
     assert padding(Order(seed=0, group_by_length=True, step_size=8)) < 0.1 * padding(Order(seed=0, step_size=8))
-
-
-def test_the_longest_come_first_once() -> None:
-    order = Order(seed=0, longest_first=True, step_size=4)
-    assert set(order.epoch(LENGTHS, 0)[:4]) == set(np.argsort(-LENGTHS, kind="stable")[:4])
-    assert LENGTHS[order.epoch(LENGTHS, 1)[:4]].sum() < LENGTHS[order.epoch(LENGTHS, 0)[:4]].sum()
 
 
 @pytest.mark.parametrize(("world", "size"), [(1, 8), (2, 4), (4, 2), (8, 1)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ def test_the_paper_counts_as_many(case: Case, make_model: Callable[..., Any]) ->
         empty = type(make_model())(make_model().config)
     shown = preview(case.plan(), lambda: empty)
     assert (shown.num_trainable, len(shown.modules)) == (num_trained(model), 14)
+    assert shown.num_parameters + shown.num_added == sum(one.numel() for one in model.parameters())
 
 
 def test_only_what_is_meant_learns(case: Case, lively: Callable[..., Any]) -> None:
@@ -144,3 +146,12 @@ def test_embeddings_are_for_lora(case: Case, make_model: Callable[..., Any]) -> 
     else:
         with pytest.raises(PlanError, match="is an embedding"):
             swift.tuners.attach(case.plan("EMBEDDING"), make_model())
+
+
+def test_a_bank_of_vectors_that_do_not_fit_is_told_with_those_that_do(make_model: Callable[..., Any]) -> None:
+    case = CASES["vblora"]
+    plan = replace(case.plan(), options={**case.options, "vblora_vector_length": 24})
+    with pytest.raises(PlanError, match=r"--vblora_vector_length 24: must divide .* is \d+ by \d+\. \d+ does") as told:
+        preview(plan, make_model)
+    fits = int(str(told.value).split(" does")[0].split()[-1])
+    assert preview(replace(plan, options={**plan.options, "vblora_vector_length": fits}), make_model).num_trainable

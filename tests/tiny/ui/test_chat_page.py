@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -118,6 +119,22 @@ def test_an_answer_can_be_stopped(browser: Any, address: str) -> None:
     before = page.inner_text("#chat .bot.message")
     page.wait_for_timeout(400)
     assert page.inner_text("#chat .bot.message") == before
+
+
+def test_what_is_written_is_no_page_of_its_own(browser: Any, address: str) -> None:
+    page = visit(browser, address)
+    say(page, '<img src=x onerror="window.taken=1"><script>window.taken=2</script>[x](javascript:window.taken=3)')
+    wait_for_counts(page)
+    page.wait_for_selector("#message button.submit-button")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        say(page, f"![a](http://127.0.0.1:{other.getsockname()[1]}/what-was-said.png)")
+        page.wait_for_selector("#chat .user.message img[alt=a]", state="attached")
+        page.wait_for_selector("#message button.submit-button")
+        other.settimeout(0.5)
+        with pytest.raises(TimeoutError):  # an address could carry away what was said here
+            other.accept()
+    assert page.evaluate("window.taken") is None
+    assert page.locator("#chat a[href^=javascript]").count() == 0
 
 
 def test_a_phone_shows_it_in_its_own_language(browser: Any, address: str, tmp_path: Path) -> None:

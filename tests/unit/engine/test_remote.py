@@ -17,7 +17,7 @@ from swift.llm.core import Grammar, Sampling
 from swift.llm.engine.protocol import GenerateRequest, Limits, Step
 from swift.llm.engine.remote import RemoteEngine
 from swift.llm.engine.vllm import VllmDialect
-from swift.utils.errors import EngineError
+from swift.utils.errors import EngineError, EngineFailedError
 
 sys.path.insert(0, str(Path(__file__).parent))
 from recorded_vllm import RecordedVllm, chunk, usage
@@ -119,7 +119,22 @@ def test_an_error_within_the_stream_is_raised() -> None:
 
 
 def test_a_stream_that_stops_too_early_is_an_error() -> None:
-    with RecordedVllm([chunk([1])]) as server, pytest.raises(EngineError, match="before the answer had ended"):
+    with RecordedVllm([chunk([1])]) as server, pytest.raises(EngineError, match="the stream ended"):
+        collect(server)
+
+
+@pytest.mark.parametrize(("code", "kind"), [(400, EngineError), (500, EngineFailedError), (None, EngineFailedError)])
+def test_an_error_in_the_stream_is_the_requests_or_the_engines(code: int | None, kind: type[EngineError]) -> None:
+    error = {"error": {"message": "it cannot be", "type": "x", "code": code}}
+    with RecordedVllm([chunk([1]), error]) as server, pytest.raises(EngineError, match="it cannot be") as seen:
+        collect(server)
+    assert seen.type is kind
+
+
+def test_an_answer_of_the_wrong_kind_is_an_error() -> None:
+    with RecordedVllm([], status=500) as server, pytest.raises(EngineFailedError, match=r"failed \(500\): top_p"):
+        collect(server)
+    with RecordedVllm(["no event"]) as server, pytest.raises(EngineFailedError, match="sent what is no event"):  # type: ignore[list-item]
         collect(server)
 
 
@@ -132,7 +147,7 @@ def test_nobody_at_the_other_end_is_an_error() -> None:
         async for _ in engine.generate(ASKED):
             pass
 
-    with pytest.raises(EngineError, match="ConnectError"):
+    with pytest.raises(EngineError, match="Connect"):
         asyncio.run(run())
 
 

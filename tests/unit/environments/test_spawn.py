@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from swift.environments.spawn import ServerProcess, start_server
+from swift.environments.spawn import ServerProcess, start_server, tail
 from swift.utils.errors import EngineError
 
 ROOT = Path(__file__).parents[3]
@@ -159,3 +159,11 @@ def test_a_port_that_was_taken_is_replaced_by_another(tmp_path: Path) -> None:
         )
         server.stop()
     assert len(tried) == 2
+
+
+def test_the_end_of_a_log_names_the_error_before_the_noise(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("start\nKeyError: first\nEngineDeadError: the core is gone\n" + "leaked function\n" * 40)
+    assert tail(log, 3).splitlines() == ["  | EngineDeadError: the core is gone", *["  | leaked function"] * 3]
+    log.write_text("KeyError: first\nleaked\nValueError: last\n")
+    assert tail(log, 2).splitlines() == ["  | leaked", "  | ValueError: last"]

@@ -129,6 +129,13 @@ def test_restarts_keep_the_weights_in_full_and_are_told() -> None:
     assert last - one == 2 * 10**6 * 4  # two restarts, fp32
 
 
+def test_factors_are_saved_in_fp32_unless_told_otherwise() -> None:
+    plain, narrow = (predict_checkpoint_bytes(resolve(dtype="bf16", **given), 10**9, 10**6)
+                     for given in ({}, {"lora_dtype": "bf16"}))  # fmt: skip
+    assert plain - narrow == 2 * 10**6
+    assert predict_checkpoint_bytes(resolve(), 10**9, 10**6, num_saved=2 * 10**6) - plain == 4 * 10**6
+
+
 def test_no_merge_is_told_before_anything_is_loaded() -> None:
     for row in READY:
         problems = Problems()
