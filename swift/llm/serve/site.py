@@ -25,6 +25,7 @@ from swift.utils.errors import DataError, EngineError, EngineFailedError
 __all__ = ["Site"]
 
 WEIGHTS = "adapter_model.safetensors"
+WARM_LENGTHS, WARM_S = (64, 128, 256, 512), 1.0
 TOKEN_CHARS = 256  # longer than any token of the vocabularies that we know
 T = TypeVar("T")
 
@@ -197,15 +198,27 @@ class Site:
                     yield number, delta
 
     async def warm_up(self) -> None:
-        """Answer a prompt; then the server is ready. Raises SwiftError where it cannot."""
+        """Answer a prompt; then the server is ready. Raises SwiftError where it cannot.
+
+        Longer ones follow where that is quick: the first of each size costs an engine several times what the next does.
+        """
         hello = Conversation((Message("user", "Hello"),))
         sampling = replace(self.sampling, max_new_tokens=2, num_beams=1)
-        answer = self.service.stream(hello, sampling, adapter=self._default_adapter)
-        async with aclosing(answer) as deltas:  # type: ignore[type-var]
-            async for delta in deltas:
-                self.is_ready = delta.finish is not None
-        if not self.is_ready:
-            raise EngineError("the engine gave no answer to a first prompt.")
+        prompt, context = self.service.encode(hello), self.engine.limits.context
+        for number, length in enumerate((len(prompt), *WARM_LENGTHS)):
+            if context is not None and length > context // 2:
+                break
+            ids = (prompt * (length // len(prompt) + 2))[number : number + length]  # none begins as another does
+            started, ended = time.monotonic(), False
+            answer = self.service.stream_prompt(ids, sampling, adapter=self._default_adapter)
+            async with aclosing(answer) as deltas:  # type: ignore[type-var]
+                async for delta in deltas:
+                    ended = delta.finish is not None
+            if not ended:
+                raise EngineError("the engine gave no answer to a first prompt.")
+            if time.monotonic() - started > WARM_S:
+                break
+        self.is_ready = True
 
 
 async def _merge(streams: Sequence[AsyncIterator[Delta]]) -> AsyncIterator[tuple[int, Delta]]:
