@@ -22,6 +22,7 @@ from swift.llm.arguments.commands import AppUiArguments
 from swift.llm.arguments.given import given_in_python
 from swift.llm.plan.app_ui import AppUiPlan, check_app_ui, resolve_app_ui
 from swift.llm.plan.explain import explain
+from swift.llm.plan.facts import read_keys
 from swift.utils.errors import EngineError, PlanError
 from swift.utils.lazy import require
 
@@ -38,7 +39,7 @@ WATCH_S = 0.5
 def make_plan(args: AppUiArguments, sources: Mapping[str, str] | None = None) -> AppUiPlan:
     """The frozen plan of these arguments; loads no weights. Raises PlanError with every conflict at once."""
     told = given_in_python(args) if sources is None else sources
-    problems = check_app_ui(args, told, _key_lines(args))
+    problems = check_app_ui(args, told, _keys(args))
     infer = None
     if args.api_base is None:
         try:
@@ -50,13 +51,8 @@ def make_plan(args: AppUiArguments, sources: Mapping[str, str] | None = None) ->
     return resolve_app_ui(args, told, infer)
 
 
-def _key_lines(args: AppUiArguments) -> list[str] | None:
-    if args.api_key_file is None:
-        return None
-    try:
-        return [line.strip() for line in Path(args.api_key_file).read_text("utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError([f"--api_key_file {args.api_key_file}: cannot be read ({error})."]) from None
+def _keys(args: AppUiArguments) -> list[str] | None:
+    return None if args.api_key_file is None else read_keys("api_key_file", args.api_key_file)
 
 
 def run(plan: AppUiPlan, api_key: str | None = None) -> None:
@@ -149,6 +145,6 @@ def _app_ui(args: AppUiArguments, sources: Mapping[str, str]) -> AppUiPlan | Non
     if args.dry_run:
         print(explain(plan), flush=True)
         return plan
-    lines = _key_lines(args)
-    run(plan, lines[0] if lines else None)
+    keys = _keys(args)
+    run(plan, keys[0] if keys else None)
     return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swift.llm.answering.planning import make_infer_plan
@@ -12,6 +11,7 @@ from swift.llm.arguments.commands import DeployArguments
 from swift.llm.arguments.given import given_in_python
 from swift.llm.plan.deploy import DeployPlan, resolve_deploy, resolve_http
 from swift.llm.plan.explain import explain
+from swift.llm.plan.facts import read_keys
 from swift.llm.plan.infer import sampling_of
 from swift.utils.errors import PlanError
 from swift.utils.lazy import require
@@ -39,17 +39,8 @@ def make_plan(args: DeployArguments, sources: Mapping[str, str] | None = None) -
 
 
 def _read_keys(args: DeployArguments) -> dict[str, list[str]]:
-    """The lines of the key files that are not empty. Raises PlanError for one that cannot be read."""
-    keys: dict[str, list[str]] = {}
-    for flag, path in (("api_key_file", args.api_key_file), ("admin_api_key_file", args.admin_api_key_file)):
-        if path is None:
-            continue
-        try:
-            lines = Path(path).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise PlanError([f"--{flag} {path}: cannot be read ({error})."]) from None
-        keys[path] = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return keys
+    given = (("api_key_file", args.api_key_file), ("admin_api_key_file", args.admin_api_key_file))
+    return {path: read_keys(flag, path) for flag, path in given if path is not None}
 
 
 def run(plan: DeployPlan) -> None:

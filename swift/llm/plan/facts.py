@@ -19,7 +19,7 @@ from typing import Any, Literal
 from swift.llm.plan.weights import read_weights
 from swift.tuners.lora.older import find_older, older_config
 from swift.utils import environ
-from swift.utils.errors import CheckpointError, DataError, ModelError
+from swift.utils.errors import CheckpointError, DataError, ModelError, PlanError
 from swift.utils.files import read_json
 from swift.utils.hub import is_hub_id, recorded_id
 from swift.utils.manifest import MANIFEST, check_manifest
@@ -221,6 +221,18 @@ def free_gib(path: str | os.PathLike[str]) -> float:
     return shutil.disk_usage(place).free / GIB
 
 
+def read_keys(flag: str, path: str) -> list[str]:
+    """The keys in the file that ``--flag`` names, one a line; empty lines and those that begin with # are none.
+
+    Raises PlanError for a file that cannot be read.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlanError([f"--{flag} {path}: cannot be read ({error})."]) from None
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
 def read_chat_template(root: Path) -> str | None:
     """The folder's chat template: its own file first (as transformers writes it), then the tokenizer's configuration."""
     jinja = root / "chat_template.jinja"
@@ -406,4 +418,5 @@ __all__ = [
     "installed_versions",
     "parse_gpus",
     "read_chat_template",
+    "read_keys",
 ]

@@ -18,6 +18,7 @@ from swift.trainers.optimizers.layerwise import Layerwise
 from swift.trainers.optimizers.table import OPTIMIZERS
 from swift.trainers.sft import build_trainer
 from swift.utils.errors import ArgumentError, TrainingError
+from swift.utils.memory import free_bytes
 
 PLAIN = {"evaluation_strategy": "no", "logging_steps": 1, "max_steps": 6, "save_steps": 6, "batch_size": 4,
          "gradient_accumulation_steps": 2}  # fmt: skip
@@ -141,7 +142,7 @@ def test_a_largest_batch_that_does_not_fit_ends_before_the_run_begins(tiny: Modu
 def test_a_lack_of_memory_in_the_trial_does_not_end_the_process(
     tiny: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = bounded.free_bytes()
+    free = free_bytes()
     assert free is not None
     assert 2**26 < free < 2**50
     monkeypatch.setattr(bounded, "free_bytes", lambda: 2**27)
