@@ -25,8 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sides
 import training
-from training import RANK, Row
+from sides import RANK, Row
 
 PARTS = {
     "embed_tokens": "embedding", "self_attn": "attention", "mlp": "mlp", "input_layernorm": "norms", "post_attention_layernorm": "norms",
@@ -66,14 +67,9 @@ class Work:
     def of(cls, options: argparse.Namespace, rows: Sequence[Row]) -> Work:
         """Read the layers from a model without weights."""
         import torch
-        from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig
+        from transformers import AutoModelForCausalLM
 
-        if options.model in training.SHAPES:
-            config: Any = LlamaConfig(**training.SHAPES[options.model])
-        else:
-            from swift.demo import MODEL
-
-            config = AutoConfig.from_pretrained(MODEL if options.model == "demo" else options.model)
+        config = sides.config_of(options.model)
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config)
         head = model.get_output_embeddings()
@@ -157,10 +153,10 @@ def profile_step(options: argparse.Namespace, rows: list[Row]) -> tuple[float, d
     import torch
     from transformers import TrainerCallback
 
-    clock = training.Clock(rows, options.batch_size * options.accumulation)
+    clock = sides.Clock(options)
     profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU])
     times: list[float] = []
-    last = training.WARM_UP + options.steps
+    last = sides.WARM_UP + options.steps
 
     class Watch(TrainerCallback):
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -171,12 +167,12 @@ def profile_step(options: argparse.Namespace, rows: list[Row]) -> tuple[float, d
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             if state.global_step == last:
                 profiler.stop()
-            elif state.global_step > training.WARM_UP:
+            elif state.global_step > sides.WARM_UP:
                 times.append(time.process_time() - self.start)
 
     same = rows * last  # every step takes the same rows
     with tempfile.TemporaryDirectory() as folder:
-        trainer = training.swift_trainer(options, same, clock, folder)
+        trainer = sides.swift_trainer(options, same, clock, folder)
         trainer.add_callback(Watch())
         _name_parts(trainer)
         trainer.train()
@@ -254,9 +250,7 @@ def report(options: argparse.Namespace, tuner: str) -> dict[str, Any]:
     from swift.trainers.host import prepared
 
     options.tuner = tuner
-    rows = training.read_rows(
-        options.model, options.data or training.default_data(), options.max_length, options.batch_size
-    )
+    rows = sides.read_rows(options.model, options.data or sides.default_data(), options.max_length, options.batch_size)
     work = Work.of(options, rows)
     dtype = torch.bfloat16 if options.dtype == "bf16" else torch.float32
     with prepared(torch.device("cuda" if torch.cuda.is_available() else "cpu")):
@@ -294,6 +288,8 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=0.5, help="seconds for each shape")
     parser.add_argument("--json", type=Path, help="file for all figures")
     options = parser.parse_args()
+    if options.steps < 2:
+        parser.error("--steps: 2 or more; the last one is profiled, which makes it slower.")
     import torch
 
     torch.set_num_threads(options.threads or torch.get_num_threads())

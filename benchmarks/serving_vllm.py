@@ -5,8 +5,12 @@ that very process. Rounds alternate: 16 clients stream from vLLM's own OpenAI se
 (but for the first one of each, so that nobody finds a beginning in the cache that the other one left there), and the same number of
 tokens to write. Aims: at least 0.97 of the throughput, at most 5 ms more until the first token (medians).
 
+With `--requests 1` all clients of a round ask at the same moment: the worst case for a first token, since whoever is served last has
+waited for all others' requests to be read. With more, each client asks so many times, one after the other, for answers of differing
+length, as the users of a busy server do; the requests that begin at the same moment are left out of the time to the first token.
+
     python benchmarks/serving_vllm.py --env_dir ~/.cache/swift/envs
-    python benchmarks/serving_vllm.py --env_dir ~/.cache/swift/envs --path chat --rounds 20
+    python benchmarks/serving_vllm.py --env_dir ~/.cache/swift/envs --path chat --rounds 20 --requests 6
 """
 
 from __future__ import annotations
@@ -64,7 +68,7 @@ def serve(options: argparse.Namespace) -> None:
     from swift.llm.engine.remote import RemoteEngine
     from swift.llm.engine.vllm import VllmDialect
     from swift.llm.plan.infer import sampling_of
-    from swift.llm.serve.server import bind
+    from swift.llm.serve.server import bind, run_until_end
     from swift.llm.serve.server import serve as serve_site
     from swift.llm.serve.site import Site
 
@@ -76,7 +80,7 @@ def serve(options: argparse.Namespace) -> None:
     site = Site(
         ChatService(template, tokenizer, engine), sampling_of(plan.generate, {}), plan.http, plan.max_batch_size
     )
-    asyncio.run(serve_site(site, listener, lambda url: print(url, flush=True)))
+    run_until_end(serve_site(site, listener, lambda url: print(url, flush=True)))
 
 
 @contextmanager
@@ -98,9 +102,10 @@ def ours(options: argparse.Namespace, folder: str, engine):
 
 
 async def client(side: Side, path: str, body: dict) -> tuple[int, float, float, float, int]:
-    """Tokens written, moments of the first and the last one, mean gap, tokens of the prompt. No HTTP library: it would cost more
-    than what is measured.
+    """Tokens written, seconds to the first one, moment of the last one, mean gap, tokens of the prompt. No HTTP library: it would
+    cost more than what is measured.
     """
+    start = time.perf_counter()
     data = json.dumps({**body, "model": NAME, "stream": True, "stream_options": {"include_usage": True}}).encode()
     reader, writer = await asyncio.open_connection("127.0.0.1", side.port)
     writer.write(
@@ -123,28 +128,35 @@ async def client(side: Side, path: str, body: dict) -> tuple[int, float, float, 
     if not usage:
         raise SystemExit(f"{side.name} answered: {said.decode(errors='replace')}")
     count = usage["completion_tokens"]
-    return count, first, last, (last - first) / max(count - 1, 1), usage["prompt_tokens"]
+    return count, first - start, last, (last - first) / max(count - 1, 1), usage["prompt_tokens"]
 
 
-async def one_round(side: Side, path: str, bodies: list[dict], *, counts: bool) -> int:
+async def one_round(side: Side, path: str, bodies: list[list[dict]], *, counts: bool) -> int:
+    """``bodies``: what each client asks, one after the other."""
+
+    async def asks(mine: list[dict]) -> list[tuple[int, float, float, float, int]]:
+        return [await client(side, path, body) for body in mine]
+
     start = time.perf_counter()
-    found = await asyncio.gather(*(client(side, path, body) for body in bodies))
+    answers = await asyncio.gather(*map(asks, bodies))
+    found = [one for mine in answers for one in mine]
     seconds = max(last for _, _, last, _, _ in found) - start
     tokens = sum(count for count, *_ in found)
     if counts:
         side.rates.append(tokens / seconds)
-        side.firsts += [first - start for _, first, *_ in found]
+        side.firsts += [first for mine in answers for _, first, *_ in mine[1 if len(mine) > 1 else 0 :]]
         side.gaps += [gap for *_, gap, _ in found]
         side.prompt_tokens += sum(num for *_, num in found)
     return tokens
 
 
-def bodies(options: argparse.Namespace, folder: Path, number: int, chance: random.Random) -> list[dict]:
+def bodies(options: argparse.Namespace, folder: Path, number: int, chance: random.Random) -> list[list[dict]]:
     """The requests of a round: those of the same ``number`` differ in the beginnings of their prompts only."""
     same = random.Random(number)
-    more = {"max_tokens": options.tokens, "temperature": 0, "logit_bias": {str(id_): -100 for id_ in stops(folder)}}
     out = []
-    for _ in range(options.clients):
+    for _ in range(options.clients * options.requests):
+        tokens = options.tokens if options.requests == 1 else same.randint(options.tokens // 2, options.tokens * 3 // 2)
+        more = {"max_tokens": tokens, "temperature": 0, "logit_bias": {str(id_): -100 for id_ in stops(folder)}}
         if options.path == "completions":
             ids = [
                 chance.randrange(300, 4000),
@@ -155,7 +167,7 @@ def bodies(options: argparse.Namespace, folder: Path, number: int, chance: rando
         else:
             text = " ".join(same.choices(WORDS, k=50))
             out.append({"messages": [{"role": "user", "content": f"{chance.randrange(1000, 9999)} {text}"}], **more})
-    return out
+    return [out[start :: options.clients] for start in range(options.clients)]
 
 
 def processor_seconds(pid: int) -> float:
@@ -174,6 +186,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--requests", type=int, default=1, help="of each client in a round")
     parser.add_argument("--path", choices=["completions", "chat"], default="completions")
     parser.add_argument("--seconds", type=float, default=0, help="go on for so long, whatever --rounds says")
     for inner in ("--serve", "--folder", "--limits"):
@@ -215,7 +228,7 @@ def measure(options: argparse.Namespace, folder: str) -> None:
 def report(options: argparse.Namespace, sides: list[Side], spent: dict[str, list[float]], rounds: int) -> None:
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     print(
-        f"{options.clients} clients, {options.tokens} tokens each, {rounds} rounds, {os.cpu_count()} cores, load {load}"
+        f"{options.clients} clients, {options.requests} x {options.tokens} tokens each, {rounds} rounds, {os.cpu_count()} cores, load {load}"
     )
     print(
         f"{'':8}{'tokens/s':>10}{'first token':>13}{'gap':>10}{'CPU/token, our server':>24}{'vLLM HTTP':>14}{'prompt tokens':>15}"

@@ -54,6 +54,32 @@ class _Tools:
         )
         _run([*command, *arguments], self.log, self.say)
 
+    def install_beside(self, arguments: Sequence[str], index: str | None) -> None:
+        """Install, from another index besides the plain one where one is named."""
+        more = [] if index is None else ["--extra-index-url", index]
+        if more and self.uv:
+            # Else uv takes whatever an index has of a package, and PyTorch's has old versions of many.
+            more += ["--index-strategy", "unsafe-best-match"]
+        self.install([*arguments, *more])
+
+    def finds_cpu(self, torch: str) -> bool:
+        """Whether the plain place of packages has this torch in a build without CUDA."""
+        if self.uv:
+            options = ["--no-deps", "--quiet", "--no-header", "--no-annotate", "--python", str(self.python)]
+            answer = subprocess.run(
+                [self.uv, "pip", "compile", *options, "-"], input=torch, capture_output=True, text=True, check=False
+            )
+            return answer.returncode == 0 and "+cpu" in answer.stdout
+        answer = subprocess.run(
+            [*self.pip, "install", "--dry-run", "--no-deps", "--quiet", "--report", "-", torch],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode != 0:
+            return False
+        return all("+cpu" in item["metadata"]["version"] for item in json.loads(answer.stdout)["install"])
+
     @property
     def pip(self) -> list[str]:
         """pip for the new environment: its own, or ours pointed at it, which saves installing another."""
@@ -189,7 +215,7 @@ def _fill(
     tools.install([build.torch, *source])
     lock = [] if build.lock_path is None else ["--constraint", str(build.lock_path)]
     say(f"[3/4] {', '.join(build.requires)}: this takes minutes")
-    tools.install([*build.requires, *lock, *(["--extra-index-url", source[-1]] if source else [])])
+    tools.install_beside([*build.requires, *lock], source[-1] if source else None)
     taken_out = _take_out(build, tools)
     say("[4/4] importing it")
     probe = check_imports(row, str(python))
@@ -244,26 +270,8 @@ def _torch_source(build: Build, tools: _Tools, index: str | None) -> list[str]:
         return ["--index-url", index]
     if not build.cpu_torch or sys.platform != "linux":
         return []
-    if tools.uv is None:
-        # The user's own pip settings may name a place that has the build without CUDA: then that is taken.
-        command = [
-            str(tools.python),
-            "-m",
-            "pip",
-            "install",
-            "--dry-run",
-            "--no-deps",
-            "--quiet",
-            "--report",
-            "-",
-            build.torch,
-        ]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        if answer.returncode == 0:
-            found = json.loads(answer.stdout)["install"]
-            if all("+cpu" in item["metadata"]["version"] for item in found):
-                return []
-    return ["--index-url", CPU_INDEX]
+    # The user's own settings of the installer may name a place that has the build without CUDA: then that is taken.
+    return [] if tools.finds_cpu(build.torch) else ["--index-url", CPU_INDEX]
 
 
 def _take_out(build: Build, tools: _Tools) -> list[str]:

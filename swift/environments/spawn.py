@@ -14,6 +14,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from swift.environments import guard
@@ -23,13 +25,30 @@ from swift.utils.errors import EngineError
 from swift.utils.files import disk_error
 from swift.utils.log import logger
 
-__all__ = ["ServerProcess", "free_port", "log_folder", "start_server"]
+__all__ = ["ServerProcess", "Work", "free_port", "log_folder", "start_server"]
 
 KEPT_LOGS = 20
 PORT_TRIES = 3
 TAIL_LINES = 15
 NAMES_ERROR = re.compile(r"\w(Error|Exception)\b: ")
 IN_USE = ("address already in use", "eaddrinuse", "errno 98")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a family of processes has done since each began: seconds in which it ran or waited for a free core, by process id;
+    pages and bytes that all of them brought from the disk."""
+
+    busy_s: Mapping[int, float]
+    from_disk: int
+
+    def is_more_than(self, before: Work, idle_s: float) -> bool:
+        """Whether anything was done since: one process busy for more than ``idle_s``, any reading, processes that came or went."""
+        return (
+            self.busy_s.keys() != before.busy_s.keys()
+            or any(seconds - before.busy_s[pid] > idle_s for pid, seconds in self.busy_s.items())
+            or self.from_disk != before.from_disk
+        )
 
 
 class ServerProcess:
@@ -75,6 +94,20 @@ class ServerProcess:
     def is_running(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
+
+    def work(self) -> Work | None:
+        """What it and its children have done up to now; None where there is no /proc to say it."""
+        busy_s: dict[int, float] = {}
+        from_disk = 0
+        for pid in guard.descendants(self.pid):
+            with suppress(OSError, ValueError, IndexError):  # one that ended meanwhile
+                # behind the name: state, parent, ..., [9] major faults, [11] user and [12] system time
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                busy_s[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") + _waited_s(pid)
+                from_disk += int(fields[9])
+                found = re.search(r"^read_bytes: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)
+                from_disk += int(found[1]) if found else 0
+        return Work(busy_s, from_disk) if busy_s else None
 
     def death(self, wait_s: float = 0.0) -> str | None:
         """How it ended, with the last lines of its log; None while it runs. Waits up to ``wait_s`` for an end under way."""
@@ -170,6 +203,15 @@ def _wait(server: ServerProcess, is_ready: Callable[[ServerProcess], bool], time
                 "%s starts (%.0f s): %s", server.title, now - server.started, tail(server.log, 1).strip(" |")[:160]
             )
         time.sleep(0.2)
+
+
+def _waited_s(pid: int) -> float:
+    """For how long its threads could have run and got no core: on a crowded machine slow work is mostly that."""
+    waited = 0
+    for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError, IndexError):
+            waited += int(thread.read_text().split()[1])
+    return waited / 1e9
 
 
 def free_port() -> int:

@@ -21,7 +21,7 @@ from swift.llm.answering.planning import make_infer_plan
 from swift.llm.arguments.commands import AppUiArguments
 from swift.llm.arguments.given import given_in_python
 from swift.llm.plan.app_ui import AppUiPlan, check_app_ui, resolve_app_ui
-from swift.llm.plan.explain import explain
+from swift.llm.plan.explain import run_or_show
 from swift.llm.plan.facts import read_keys
 from swift.utils.errors import EngineError, PlanError
 from swift.utils.lazy import require
@@ -32,14 +32,17 @@ if TYPE_CHECKING:
 __all__ = ["app_ui_main", "main", "make_plan", "run"]
 
 NEEDS = ("gradio>=6.20", "openai>=2")
-SERVER_NEEDS = ("fastapi>=0.115", "uvicorn>=0.30")
+SERVER_NEEDS = ("fastapi>=0.115", "uvicorn>=0.30", "httpcore>=1.0.5")
 WATCH_S = 0.5
 
 
 def make_plan(args: AppUiArguments, sources: Mapping[str, str] | None = None) -> AppUiPlan:
     """The frozen plan of these arguments; loads no weights. Raises PlanError with every conflict at once."""
-    told = given_in_python(args) if sources is None else sources
-    problems = check_app_ui(args, told, _keys(args))
+    return _plan(args, given_in_python(args) if sources is None else sources, _keys(args))
+
+
+def _plan(args: AppUiArguments, told: Mapping[str, str], keys: list[str] | None) -> AppUiPlan:
+    problems = check_app_ui(args, told, keys)
     infer = None
     if args.api_base is None:
         try:
@@ -141,10 +144,6 @@ def main(parsed: Any) -> int:
 
 
 def _app_ui(args: AppUiArguments, sources: Mapping[str, str]) -> AppUiPlan | None:
-    plan = make_plan(args, sources)
-    if args.dry_run:
-        print(explain(plan), flush=True)
-        return plan
-    keys = _keys(args)
-    run(plan, keys[0] if keys else None)
-    return None
+    keys = _keys(args)  # beside the plan, which is printed
+    plan = _plan(args, sources, keys)
+    return run_or_show(plan, lambda plan: run(plan, keys[0] if keys else None), dry_run=args.dry_run)

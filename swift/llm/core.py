@@ -41,10 +41,19 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One image, video or audio clip, by path, URL or data URL, in the order of its tag in the text."""
+    """One image, video or audio clip, by path, URL or data URL, in the order of its tag in the text.
+
+    ``tag`` is the text that stands for it in a message; None: ``<image>``, ``<video>``, ``<audio>``, as data sets write it.
+    """
 
     kind: Literal["image", "video", "audio"]
     source: str
+    tag: str | None = None
+
+    @property
+    def written(self) -> str:
+        """What stands for it in a message."""
+        return self.tag if self.tag is not None else f"<{self.kind}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from swift.llm.answering.planning import make_infer_plan
 from swift.llm.arguments.commands import DeployArguments
 from swift.llm.arguments.given import given_in_python
 from swift.llm.plan.deploy import DeployPlan, resolve_deploy, resolve_http
-from swift.llm.plan.explain import explain
+from swift.llm.plan.explain import run_or_show
 from swift.llm.plan.facts import read_keys
 from swift.llm.plan.infer import sampling_of
+from swift.utils.environ import TIMEOUT
 from swift.utils.errors import PlanError
 from swift.utils.lazy import require
 from swift.utils.log import logger
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["deploy_main", "main", "make_plan", "run"]
 
-NEEDS = ("fastapi>=0.115", "uvicorn>=0.30")
+NEEDS = ("fastapi>=0.115", "uvicorn>=0.30", "httpcore>=1.0.5")
 
 
 def make_plan(args: DeployArguments, sources: Mapping[str, str] | None = None) -> DeployPlan:
     """The frozen plan of these arguments; loads no weights. Raises PlanError with every conflict at once."""
     told = given_in_python(args) if sources is None else sources
-    http, problems, reasons = resolve_http(args, told, _read_keys(args))
+    http, problems, reasons = resolve_http(args, told, _read_keys(args), TIMEOUT.read())
     try:
         infer = make_infer_plan(args, told)
     except PlanError as error:
@@ -57,10 +58,8 @@ def run(plan: DeployPlan) -> None:
 
 
 def _serve(plan: DeployPlan, listener: socket.socket) -> None:
-    import asyncio
-
     from swift.llm.answering.service import open_service
-    from swift.llm.serve.server import serve
+    from swift.llm.serve.server import run_until_end, serve
     from swift.llm.serve.site import Site
 
     if not plan.http.keys.clients and plan.http.host not in ("127.0.0.1", "localhost", "::1"):
@@ -75,7 +74,7 @@ def _serve(plan: DeployPlan, listener: socket.socket) -> None:
             service, sampling, plan.http, plan.max_batch_size,
             adapters={one.name: one.path for one in plan.adapters}, default_adapter=plan.default_adapter,
         )  # fmt: skip
-        asyncio.run(serve(site, listener, tell))
+        run_until_end(serve(site, listener, tell))
 
 
 def deploy_main(args: DeployArguments) -> DeployPlan | None:
@@ -94,9 +93,4 @@ def main(parsed: Any) -> int:
 
 
 def _deploy(args: DeployArguments, sources: Mapping[str, str]) -> DeployPlan | None:
-    plan = make_plan(args, sources)
-    if args.dry_run:
-        print(explain(plan), flush=True)
-        return plan
-    run(plan)
-    return None
+    return run_or_show(make_plan(args, sources), run, dry_run=args.dry_run)

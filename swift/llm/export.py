@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from swift.llm.answering.planning import make_export_plan
 from swift.llm.arguments.commands import ExportArguments
 from swift.llm.arguments.given import given_in_python
-from swift.llm.plan.explain import explain
+from swift.llm.plan.explain import explain, run_or_show
 
 if TYPE_CHECKING:
     from swift.llm.merge.convert import ConvertResult
@@ -56,10 +56,14 @@ def main(parsed: Any) -> int:
 
 
 def _export(args: ExportArguments, sources: Mapping[str, str]) -> ExportResult | ExportPlan:
-    plan = make_plan(args, sources)
-    if args.dry_run:
-        print("\n\n".join(explain(one) for one in (plan, plan.merge) if one is not None), flush=True)
-        return plan
+    return run_or_show(make_plan(args, sources), _run_and_tell, dry_run=args.dry_run, show=_show)
+
+
+def _show(plan: ExportPlan) -> None:
+    print("\n\n".join(explain(one) for one in (plan, plan.merge) if one is not None), flush=True)
+
+
+def _run_and_tell(plan: ExportPlan) -> ExportResult:
     result = run(plan)
     print(result.line(), flush=True)
     return result

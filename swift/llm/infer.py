@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from swift.llm.answering.planning import make_infer_plan
 from swift.llm.arguments.commands import InferArguments
 from swift.llm.arguments.given import given_in_python
-from swift.llm.plan.explain import explain
+from swift.llm.plan.explain import print_plan, run_or_show
 from swift.llm.plan.infer import sampling_of
 from swift.utils.log import logger
 
 if TYPE_CHECKING:
-    from swift.llm.answering.rows import RowsResult
-    from swift.llm.plan.plans import InferPlan
+    from swift.llm.answering.rows import Rows, RowsResult
+    from swift.llm.plan.plans import DataPlan, InferPlan
 
 SHOWN_PROMPTS = 3
 
@@ -27,25 +27,25 @@ def make_plan(args: InferArguments, sources: Mapping[str, str] | None = None) ->
 
 def run(plan: InferPlan) -> RowsResult | None:
     """Answer the plan's rows and return what came out; without rows chat in the terminal and return None."""
-    from swift.llm.answering.rows import answer_rows, read_rows
+    from swift.llm.answering.rows import answer_rows
     from swift.llm.answering.service import open_service
     from swift.llm.answering.terminal import Chat, open_reader
 
     sampling = sampling_of(plan.generate, {})
     if plan.data is not None:
-        rows = read_rows(plan.data, plan.show_dataset_sample)  # before the weights: a wrong path is told at once
+        rows = _rows(plan, plan.data)  # before the weights: a wrong path is told at once
         if plan.data.test_ratio and plan.data.dataset and not plan.data.val_dataset:
             logger.info(
                 "answering the %s rows that training would validate on (%.3g of --dataset); --val_dataset answers all rows",
                 f"{len(rows.questions):,}", plan.data.test_ratio,
             )  # fmt: skip
-        with open_service(plan) as service:
+        with open_service(plan, media_root=Path.cwd()) as service:
             result = answer_rows(plan, rows, service, sampling)
         print("\n".join(result.lines()), flush=True)
         return result
     reader = open_reader()
     result_path = Path(plan.result_path) if plan.result_path is not None else None
-    with open_service(plan) as service:
+    with open_service(plan, media_root=Path.cwd()) as service:
         chat = Chat(
             service, sampling, reader, stream=plan.stream, result_path=result_path,
             adapters=[adapter.name for adapter in plan.adapters], adapter=plan.default_adapter,
@@ -56,15 +56,20 @@ def run(plan: InferPlan) -> RowsResult | None:
     return None
 
 
+def _rows(plan: InferPlan, data: DataPlan) -> Rows:
+    from swift.llm.answering.rows import read_rows
+
+    return read_rows(data, plan.show_dataset_sample, images=plan.model.reads_images and plan.engine is None)
+
+
 def show(plan: InferPlan) -> None:
     """Print the plan, and of a data set the number of rows and the first prompts; no weight is loaded."""
-    print(explain(plan), flush=True)
+    print_plan(plan)
     if plan.data is None:
         return
-    from swift.llm.answering.rows import read_rows
     from swift.llm.answering.service import open_text
 
-    rows = read_rows(plan.data, plan.show_dataset_sample)
+    rows = _rows(plan, plan.data)
     tokenizer, template = open_text(plan)
     print(f"\ndata\n  {len(rows.questions):,} rows to answer, {len(rows.lost):,} lost")
     for line in rows.lost[:SHOWN_PROMPTS]:
@@ -72,7 +77,8 @@ def show(plan: InferPlan) -> None:
     print("first prompts")
     for question in rows.questions[:SHOWN_PROMPTS]:
         ids = template.encode_prompt(question.conversation)
-        print(f"  ({len(ids):,} tokens) {tokenizer.decode(ids)!r}")
+        images = f" and what {len(question.conversation.media)} images take" if question.conversation.media else ""
+        print(f"  ({len(ids):,} tokens{images}) {tokenizer.decode(ids)!r}")
 
 
 def infer_main(args: InferArguments) -> RowsResult | InferPlan | None:
@@ -91,8 +97,4 @@ def main(parsed: Any) -> int:
 
 
 def _infer(args: InferArguments, sources: Mapping[str, str]) -> RowsResult | InferPlan | None:
-    plan = make_plan(args, sources)
-    if args.dry_run:
-        show(plan)
-        return plan
-    return run(plan)
+    return run_or_show(make_plan(args, sources), run, dry_run=args.dry_run, show=show)

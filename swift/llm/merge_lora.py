@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from swift.llm.answering.planning import make_merge_plan
 from swift.llm.arguments.commands import MergeLoraArguments
 from swift.llm.arguments.given import given_in_python
-from swift.llm.plan.explain import explain
+from swift.llm.plan.explain import run_or_show
 
 if TYPE_CHECKING:
     from swift.llm.merge.merge import MergeResult
@@ -39,10 +39,10 @@ def main(parsed: Any) -> int:
 
 
 def _merge(args: MergeLoraArguments, sources: Mapping[str, str]) -> MergeResult | MergePlan:
-    plan = make_plan(args, sources)
-    if args.dry_run:
-        print(explain(plan), flush=True)
-        return plan
+    return run_or_show(make_plan(args, sources), _run_and_tell, dry_run=args.dry_run)
+
+
+def _run_and_tell(plan: MergePlan) -> MergeResult:
     result = run(plan)
     print(result.line(), flush=True)
     return result

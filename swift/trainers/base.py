@@ -31,7 +31,8 @@ from swift.trainers.hf_args import build_args, own_trackers, uses_tensorboard
 from swift.trainers.host import prepared
 from swift.trainers.lisa import Lisa
 from swift.trainers.losses import step_share
-from swift.trainers.metrics import count_correct, duration, peak_memory_gib
+from swift.trainers.meter import Meter
+from swift.trainers.metrics import count_correct
 from swift.trainers.neftune import noisy_embeddings
 from swift.trainers.optimizers.build import build_optimizer
 from swift.trainers.optimizers.schedule_free import averaged
@@ -91,7 +92,11 @@ class SwiftTrainer(Trainer):
         self._resumed: LoopState | None = None
         self._best: tuple[int, float] | None = None
         self._evaluated: tuple[int, dict[str, float]] | None = None
-        self._reset_counters()
+        self.meter = Meter(self.args.device, self._add_up if self.args.world_size > 1 else None)
+
+    def _add_up(self, counts: torch.Tensor) -> torch.Tensor:
+        added: torch.Tensor = self.accelerator.reduce(counts, "sum")
+        return added
 
     def _install_callbacks(self, extra: Sequence[TrainerCallback]) -> None:
         for unwanted in (DefaultFlowCallback, ProgressCallback, PrinterCallback):
@@ -186,27 +191,14 @@ class SwiftTrainer(Trainer):
             self.hooks.begin()
         write_json_atomic(self.run_dir / "training_args.json", self.args.to_sanitized_dict())
 
-    def _reset_counters(self) -> None:
-        self._correct = torch.zeros((), dtype=torch.int64, device=self.args.device)
-        self._counted: torch.Tensor | int = 0
-        self._tokens_seen = 0
-        self._session = (time.monotonic(), 0.0, 0, 0)  # start, seconds before, tokens and steps at the start
-        self._last_log = (time.monotonic(), 0, 0)  # time, tokens, steps
-
     def _begin(self, control: TrainerControl) -> None:
         """Put the counters back that the Trainer has just reset: the flow calls this when training begins."""
-        self._reset_counters()
         state = self._resumed
+        self.meter.begin(state, is_main=self.is_world_process_zero())
         if state is not None:
             self._tr_loss += state.loss_since_log
             self._total_loss_scalar = state.loss_total
             self._globalstep_last_logged = state.last_logged_step
-            if self.is_world_process_zero():  # counts are sums over ranks
-                self._correct += state.correct
-                self._counted = state.counted
-                self._tokens_seen = state.tokens_seen
-            self._session = (time.monotonic(), state.elapsed_s, state.tokens_seen, state.global_step)
-            self._last_log = (time.monotonic(), state.tokens_seen, state.global_step)
             if state.best_step is not None and state.best_metric is not None:
                 self._best = (state.best_step, state.best_metric)
             if self.early_stopping is not None:
@@ -255,11 +247,10 @@ class SwiftTrainer(Trainer):
         batches = list(islice(epoch_iterator, num_batches))
         self._batches_taken += len(batches)
         trained = sum(count_trained(batch) for batch in batches)
-        self._tokens_seen += sum(count_tokens(batch) for batch in batches)
+        self.meter.add_tokens(sum(count_tokens(batch) for batch in batches))
         if self.args.world_size == 1:
             return batches, max(trained, 1)
-        count: torch.Tensor = self.accelerator.reduce(torch.tensor(trained, device=device), "sum")
-        return batches, count.clamp(min=1)
+        return batches, self._add_up(torch.tensor(trained, device=device)).clamp(min=1)
 
     # ---- optimizer
 
@@ -294,9 +285,9 @@ class SwiftTrainer(Trainer):
         """This batch's share of the step's loss, and the counts for the accuracy."""
         losses: TokenLosses = self.token_losses(model, inputs)
         if (self.state.global_step + 1) % self.config.acc_steps == 0:
-            correct, counted = count_correct(losses.correct, losses.positions, inputs, self.config.acc_strategy)
-            self._correct += correct
-            self._counted = self._counted + counted
+            self.meter.add_predictions(
+                *count_correct(losses.correct, losses.positions, inputs, self.config.acc_strategy)
+            )
         assert num_items_in_batch is not None  # get_batch_samples always counts
         share = step_share(losses.total, num_items_in_batch, self.args.world_size)
         penalty = self.hooks.penalty() if self.hooks.penalty is not None else None
@@ -374,50 +365,15 @@ class SwiftTrainer(Trainer):
         """Add accuracy, speed and progress to what the Trainer logs, and hand it to the callbacks."""
         step = self.state.global_step
         entry: dict[str, Any] = {key: value for key, value in logs.items() if key != "total_flos"}
-        now = time.monotonic()
-        elapsed = now - self._session[0] + self._session[1]
         if "loss" in entry:
             if not math.isfinite(entry["loss"]):
-                self._refuse(entry["loss"], self._last_log[2] + 1, step)
-            self._add_training_numbers(entry, now)
+                self._refuse(entry["loss"], self.meter.logged_step + 1, step)
+            entry |= self.meter.training_numbers(step, with_tokens=self.config.include_num_input_tokens_seen)
         entry["epoch"] = round(self.state.epoch or 0.0, 6)
         if self.is_in_train:
-            done = step - self._session[3]
-            remaining = (now - self._session[0]) / done * (self.state.max_steps - step) if done else 0.0
-            entry |= {
-                "global_step": step,
-                "global_step/max_steps": f"{step}/{self.state.max_steps}",
-                "percentage": f"{100 * step / max(self.state.max_steps, 1):.2f}%",
-                "elapsed_time": duration(elapsed),
-                "remaining_time": duration(remaining),
-            }
+            entry |= self.meter.progress(step, self.state.max_steps)
         self.state.log_history.append({**entry, "step": step})
         self.control = self.callback_handler.on_log(self.args, self.state, self.control, entry)
-
-    def _add_training_numbers(self, entry: dict[str, Any], now: float) -> None:
-        correct, counted, tokens_seen = self._counts()
-        if counted:
-            entry["token_acc"] = correct / counted
-        self._correct.zero_()
-        self._counted = 0
-        then, tokens, steps = self._last_log
-        seconds = max(now - then, 1e-9)
-        entry["memory(GiB)"] = round(peak_memory_gib(self.args.device), 3)
-        entry["train_speed(iter/s)"] = round((self.state.global_step - steps) / seconds, 6)
-        entry["tokens/s"] = round((tokens_seen - tokens) / seconds, 2)
-        if self.config.include_num_input_tokens_seen:
-            entry["num_input_tokens_seen"] = tokens_seen
-        self._last_log = (now, tokens_seen, self.state.global_step)
-
-    def _counts(self) -> tuple[int, int, int]:
-        """Right predictions, predictions looked at (both since the last log) and tokens seen, over all ranks."""
-        device = self._correct.device
-        tokens = torch.tensor(self._tokens_seen, device=device)
-        counts = torch.stack([self._correct, torch.as_tensor(self._counted, device=device), tokens])
-        if self.args.world_size > 1:
-            counts = self.accelerator.reduce(counts, "sum")
-        correct, counted, tokens_seen = counts.tolist()
-        return correct, counted, tokens_seen
 
     # ---- checkpoints
 
@@ -432,7 +388,7 @@ class SwiftTrainer(Trainer):
         loss = self._mean_over_ranks(self._tr_loss)
         if not math.isfinite(loss):
             self._refuse(loss, self._globalstep_last_logged + 1, step)
-        correct, counted, tokens_seen = self._counts()
+        counts = self.meter.totals()
         self._choose_best()
         writing = self.checkpoints.writing(step) if self.args.should_save else contextlib.nullcontext(None)
         with writing, averaged(self.optimizer):
@@ -447,7 +403,7 @@ class SwiftTrainer(Trainer):
             self.accelerator.wait_for_everyone()  # every rank's files are there
             if self.args.should_save:
                 self.state.save_to_json(str(folder / "trainer_state.json"))
-                self._loop_state(loss, (correct, counted, tokens_seen), whole).write(folder)
+                self._loop_state(loss, counts, whole).write(folder)
                 ckpt.copy_into(folder, self.hooks.tokenizer_files, self.hooks.extra_files or {})
         if self.args.should_save:
             self.checkpoints.rotate(
@@ -478,7 +434,7 @@ class SwiftTrainer(Trainer):
             counted=counted,
             tokens_seen=tokens_seen,
             log_bytes=self.log_file.size,
-            elapsed_s=time.monotonic() - self._session[0] + self._session[1],
+            elapsed_s=self.meter.elapsed_s,
             best_step=self._best[0] if self._best else None,
             best_metric=self._best[1] if self._best else None,
             patience_used=self.early_stopping.count if self.early_stopping else 0,

@@ -14,15 +14,34 @@ from openai import APIConnectionError, APIStatusError, AsyncOpenAI, OpenAIError
 
 from swift.utils.errors import SwiftError
 
-__all__ = ["ChatClient", "Growing", "Settings", "Turn"]
+__all__ = ["ChatClient", "Growing", "Served", "Settings", "Turn"]
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message as the server takes it: ``role`` and text. Reasoning of earlier answers is not sent back."""
+    """One message as the server takes it: ``role``, text, pictures (data URLs) before it. Reasoning of earlier answers is not
+    sent back.
+    """
 
     role: str
     content: str
+    pictures: tuple[str, ...] = ()
+
+    def message(self) -> dict[str, Any]:
+        """The message in the request."""
+        if not self.pictures:
+            return {"role": self.role, "content": self.content}
+        parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": url}} for url in self.pictures]
+        text = [{"type": "text", "text": self.content}] if self.content else []
+        return {"role": self.role, "content": [*parts, *text]}
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model or adapter of the server: its name, and whether it says that it takes images."""
+
+    name: str
+    takes_images: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +113,17 @@ class ChatClient:
         self.base_url = base_url
         self._client = AsyncOpenAI(base_url=base_url, api_key=api_key or "none", timeout=timeout_s, max_retries=0)
 
-    async def models(self) -> list[str]:
-        """The names of models and adapters that the server has."""
+    async def models(self) -> list[Served]:
+        """The models and adapters that the server has."""
         try:
-            return [model.id async for model in self._client.models.list()]
+            found = [model async for model in self._client.models.list()]
+            return [Served(model.id, (model.model_extra or {}).get("is_multimodal") is True) for model in found]
         except OpenAIError as error:
             raise self._readable(error) from error
 
     async def chat(self, model: str, turns: Sequence[Turn], settings: Settings) -> AsyncIterator[Growing]:
         """The answer, again and again as it grows. Leaving early closes the connection, which ends it on the server."""
-        messages: Any = [{"role": turn.role, "content": turn.content} for turn in turns]
+        messages: Any = [turn.message() for turn in turns]
         answer, start = Growing(), time.monotonic()
         try:
             stream = await self._client.chat.completions.create(

@@ -1,6 +1,7 @@
 """The chat page: a Gradio page that talks to a server over HTTP. ``open_page`` builds it, ``launch`` shows it.
 
-The history is in the browser; this program holds nothing between two events. Texts follow the browser's language.
+The history and the pictures are in the browser (scripts/chat.js); this program holds nothing between two events. Texts follow
+the browser's language.
 """
 
 from __future__ import annotations
@@ -21,21 +22,29 @@ from swift.utils.errors import SwiftError
 
 __all__ = ["Page", "open_page", "texts"]
 
-_SECRET = (
-    "swift-chat"  # not a secret at all: with one made anew at each start, a browser could not read its own chats again
-)
 _SHORTEST = 0.05  # seconds between two redraws of a growing answer: each sends the whole chat
 _CSS = """
 .gradio-container {max-width: 1100px !important; width: 100% !important; margin: 0 auto !important}
 .gradio-container > main, .gradio-container .column {width: 100%}
 #counts {min-height: 1.5em; opacity: .7; font-size: .85em}
 #chat {min-height: 260px}
+#chat .user img {max-height: 220px; max-width: min(100%, 420px); width: auto; border-radius: 6px; margin: 0}
+#attached:not(:has(button, #attached-notice:not(:empty))) {display: none}
+#attached-pictures {display: flex; overflow-x: auto; gap: 6px}
+#attached-pictures button {position: relative; flex: none; padding: 0; line-height: 0}
+#attached-pictures img {height: 64px; max-width: 160px; object-fit: cover; border-radius: 6px}
+#attached-pictures button::after {content: "×"; position: absolute; top: 2px; right: 2px; width: 18px; line-height: 18px;
+  border-radius: 9px; background: #000a; color: #fff; font-size: 14px}
+#attach {min-width: 48px; max-width: 48px; align-self: stretch; padding: 0; font-size: 0}
+#attach::before {content: ""; width: 22px; height: 22px; background: currentColor; mask: center/contain no-repeat url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='black' stroke-width='2'%3E%3Crect x='3' y='4' width='18' height='16' rx='2'/%3E%3Ccircle cx='9' cy='10' r='2'/%3E%3Cpath d='M4 19l6-5 3 3 4-5 4 5'/%3E%3C/svg%3E")}
 footer {display: none !important}
 """
 # An answer may hold the address of a picture; loading it would tell another machine what the address says.
-_HEAD = (
+_POLICY = (
     """<meta http-equiv="Content-Security-Policy" content="img-src 'self' data: blob:; media-src 'self' data: blob:">"""
 )
+_ATTACHED = '<div id="attached-pictures"></div><div id="attached-notice" role="status"></div>'
+_BROWSER_TEXTS = ("picture", "take_off", "no_picture", "too_large", "too_many", "not_kept", "no_room")
 
 
 @cache
@@ -43,6 +52,13 @@ def texts() -> dict[str, dict[str, str]]:
     """All texts of the page, by language."""
     folder = files("swift.ui").joinpath("texts")
     return {code: json.loads(folder.joinpath(f"{code}.json").read_text("utf-8")) for code in ("en", "zh")}
+
+
+def _head() -> str:
+    """What the page begins with: what it may load, and its script with the texts that it says."""
+    said = {code: {name: of[name] for name in _BROWSER_TEXTS} for code, of in texts().items()}
+    script = files("swift.ui").joinpath("scripts", "chat.js").read_text("utf-8")
+    return f"{_POLICY}<script>const SWIFT_TEXTS = {json.dumps(said)};\n{script}</script>"
 
 
 def _language(request: gr.Request) -> dict[str, str]:
@@ -63,7 +79,7 @@ class Page:
         """Serve the page; returns its own address and the public one. Raises OSError where the port is taken."""
         _, local, public = self.blocks.launch(
             server_name=host, server_port=port, share=share, prevent_thread_lock=not block, quiet=True, show_error=True,
-            i18n=self.i18n, theme=gr.themes.Default(), css=_CSS, head=_HEAD, ssr_mode=False, footer_links=[], enable_monitoring=False,
+            i18n=self.i18n, theme=gr.themes.Default(), css=_CSS, head=_head(), ssr_mode=False, footer_links=[], enable_monitoring=False,
         )  # fmt: skip
         return local, public
 
@@ -123,7 +139,6 @@ def open_page(client: ChatClient, *, title: str, is_base: bool = False) -> Page:
     """The page for the server of ``client``. ``is_base``: a model without a chat format begins with the text to go on with."""
     i18n = gr.I18n(**texts())
     with gr.Blocks(title=title, analytics_enabled=False, fill_height=True) as blocks:
-        kept = gr.BrowserState(state.empty(), storage_key="swift-chat", secret=_SECRET)
         with gr.Sidebar(label=i18n("settings"), open=False, elem_id="settings"):
             model = gr.Dropdown([], label=i18n("model"), interactive=True, elem_id="model")
             new = gr.Button(i18n("new"), variant="primary", elem_id="new")
@@ -136,76 +151,80 @@ def open_page(client: ChatClient, *, title: str, is_base: bool = False) -> Page:
         gr.Markdown(f"### {title}")
         with gr.Tabs(selected="complete" if is_base else "chat"):
             with gr.Tab(i18n("chat"), id="chat"):
-                parts = _ChatTab(client, i18n, kept, model, system, chats, controls)
+                parts = _ChatTab(client, i18n, model, system, chats, controls)
             with gr.Tab(i18n("complete"), id="complete"):
                 _completion_tab(client, i18n, model, controls)
 
-        async def models() -> Any:
+        seeing = gr.State(())  # names of the models that take images
+
+        async def models() -> tuple[Any, ...]:
             try:
-                names = await client.models()
+                found = await client.models()
             except SwiftError as error:
                 gr.Warning(str(error))
-                return gr.update()
-            return gr.update(choices=names, value=names[0] if names else None)
+                return gr.update(), (), gr.update()
+            names = [one.name for one in found]
+            able = tuple(one.name for one in found if one.takes_images)
+            first = names[0] if names else None
+            return gr.update(choices=names, value=first), able, gr.update(visible=first in able)
 
-        blocks.load(models, None, model, show_progress="hidden")
-        loaded = blocks.load(parts.open_current, kept, parts.all, show_progress="hidden")
+        blocks.load(models, None, [model, seeing, parts.attach], show_progress="hidden")
+        model.input(
+            lambda name, able: gr.update(visible=name in able), [model, seeing], parts.attach, show_progress="hidden"
+        )
+        loaded = blocks.load(None, None, parts.all, js="swiftChat.open")
         loaded.then(lambda: gr.update(interactive=True), None, parts.message, show_progress="hidden")
-        new.click(state.start, kept, kept).then(parts.open_current, kept, parts.all)
-        delete.click(state.remove, kept, kept).then(parts.open_current, kept, parts.all)
-        chats.input(state.open_chat, [kept, chats], kept).then(parts.open_current, kept, parts.all)
+        new.click(None, None, parts.all, js="swiftChat.start")
+        delete.click(None, None, parts.all, js="swiftChat.remove")
+        chats.input(None, chats, parts.all, js="swiftChat.choose")
     return Page(blocks, client, i18n)
 
 
 class _ChatTab:
     """The chat itself: its widgets, and what happens when somebody sends, stops, edits or asks again."""
 
-    def __init__(
-        self, client: ChatClient, say: Any, kept: Any, model: Any, system: Any, chats: Any, controls: _Controls
-    ) -> None:
+    def __init__(self, client: ChatClient, say: Any, model: Any, system: Any, chats: Any, controls: _Controls) -> None:
         self._client = client
         self.chat = gr.Chatbot(
             show_label=False, editable="user", buttons=["copy"], placeholder=say("empty"), elem_id="chat", scale=1,
             height="62vh", reasoning_tags=None, feedback_options=None,
         )  # fmt: skip
         self.counts = gr.Markdown("", elem_id="counts")
-        self.message = gr.Textbox(
-            placeholder=say("write"), show_label=False, lines=1, max_lines=8, submit_btn=True, autofocus=True,
-            elem_id="message", interactive=False,  # until the browser's own chats are shown: they would replace a message
-        )  # fmt: skip
+        gr.HTML(_ATTACHED, elem_id="attached", padding=False)
+        with gr.Row(equal_height=True):
+            self.attach = gr.Button(say("attach"), scale=0, visible=False, elem_id="attach")
+            self.message = gr.Textbox(
+                placeholder=say("write"), show_label=False, lines=1, max_lines=8, submit_btn=True, autofocus=True,
+                elem_id="message", interactive=False,  # until the browser's own chats are shown: they would replace a message
+            )  # fmt: skip
+        pictures = gr.Textbox(visible=False)  # a list of data URLs as JSON, on its way from the browser or back to it
+        refresh = gr.Button(visible="hidden", elem_id="refresh")  # pressed by the script when another tab has written
+        self.attach.click(None, js="swiftChat.pick")
+        refresh.click(None, [self.chat, system], [self.chat, system, chats], js="swiftChat.refresh")
         self.all = [self.chat, system, chats, self.counts]
         shown = [self.chat, self.counts, self.message]
         asked = [self.chat, model, system, *controls.all]
+        with_pictures = "async (text, shown) => [text, shown, await swiftChat.take()]"
+        keep: dict[str, Any] = {"fn": None, "inputs": [self.chat, system], "outputs": chats, "js": "swiftChat.keep"}
         running = []
         for begin in (
-            self.message.submit(self._add, [self.message, self.chat], shown, show_progress="hidden"),
+            self.message.submit(
+                self._add, [self.message, self.chat, pictures], shown, js=with_pictures, show_progress="hidden"
+            ),
             self.chat.retry(self._ask_again, self.chat, shown, show_progress="hidden"),
             self.chat.edit(self._edit, self.chat, shown, show_progress="hidden"),
         ):
-            saved = begin.then(self._keep, [kept, self.chat, system], [kept, chats], show_progress="hidden")
+            saved = begin.then(**keep)
             answering = saved.then(self._answer, asked, [self.chat, self.counts], show_progress="hidden")
-            ended = answering.then(self._keep, [kept, self.chat, system], [kept, chats], show_progress="hidden")
+            ended = answering.then(**keep)
             ended.then(self._rest, None, self.message, show_progress="hidden")
             running.append(answering)
         # what a cancelled event was followed by does not happen: keep what there is, and give the box back
-        stopped = self.message.stop(
-            self._keep, [kept, self.chat, system], [kept, chats], cancels=running, show_progress="hidden"
-        )
+        stopped = self.message.stop(**keep, cancels=running)
         stopped.then(self._rest, None, self.message, show_progress="hidden")
-        undone = self.chat.undo(self._undo, self.chat, [self.chat, self.message])
-        undone.then(self._keep, [kept, self.chat, system], [kept, chats])
-        self.chat.clear(self._keep, [kept, self.chat, system], [kept, chats])
-
-    @staticmethod
-    def open_current(kept: dict[str, Any]) -> tuple[Any, ...]:
-        """Chat, system prompt, list of chats and counts as the browser kept them."""
-        shown, system = state.current(kept)
-        return shown, system, gr.update(choices=state.labels(kept), value=kept["current"]), ""
-
-    @staticmethod
-    def _keep(kept: dict[str, Any], shown: list[Any], system: str) -> tuple[Any, Any]:
-        now = state.keep(kept, shown or [], system)
-        return now, gr.update(choices=state.labels(now), value=now["current"])
+        undone = self.chat.undo(self._undo, self.chat, [self.chat, self.message, pictures])
+        undone.then(None, pictures, None, js="swiftChat.giveBack").then(**keep)
+        self.chat.clear(**keep)
 
     @staticmethod
     def _busy(text: str = "") -> Any:
@@ -215,10 +234,12 @@ class _ChatTab:
     def _rest() -> Any:
         return gr.update(submit_btn=True, stop_btn=False)
 
-    def _add(self, text: str, shown: list[Any]) -> tuple[Any, ...]:
-        if not text.strip():
-            return shown, "", gr.update(value="")
-        return [*shown, {"role": "user", "content": text}], "", self._busy()
+    def _add(self, request: gr.Request, text: str, shown: list[Any], pictures: str) -> tuple[Any, ...]:
+        name = _language(request)["picture"]
+        added = [state.show_picture(url, name) for url in json.loads(pictures or "[]")]
+        if text.strip():
+            added.append({"role": "user", "content": text})
+        return [*shown, *added], "", self._busy() if added else gr.update(value="")
 
     def _ask_again(self, shown: list[Any], data: gr.RetryData) -> tuple[Any, ...]:
         return shown[: _place(data.index) + 1], "", self._busy()
@@ -229,7 +250,11 @@ class _ChatTab:
 
     def _undo(self, shown: list[Any], data: gr.UndoData) -> tuple[Any, ...]:
         place = _place(data.index)
-        return shown[:place], state.text_of(shown[place]["content"])
+        if state.picture_of(shown[place]) is not None:  # sent without a text
+            place += 1
+        text = state.text_of(shown[place]["content"]) if place < len(shown) and shown[place]["role"] == "user" else ""
+        before, pictures = state.split_pictures(shown[:place])
+        return before, text, json.dumps(pictures)
 
     async def _answer(
         self, request: gr.Request, shown: list[Any], model: str, system: str, *values: Any

@@ -15,7 +15,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("swift.tuners", "swift.trainers", "swift.environments"),
     ("swift.llm.core",),
     ("swift.llm.arguments", "swift.llm.catalog"),
-    ("swift.llm.plan", "swift.llm.tokenizer"),
+    ("swift.llm.plan", "swift.llm.tokenizer", "swift.llm.media"),
     ("swift.llm.template", "swift.llm.dataset", "swift.llm.model", "swift.llm.engine"),
     ("swift.llm.chat", "swift.llm.merge", "swift.llm.scoring"),
     ("swift.llm.training", "swift.llm.answering", "swift.llm.serve", "swift.ui"),
@@ -33,6 +33,7 @@ LIGHT_LAYERS = (
     "swift.llm.catalog",
     "swift.llm.plan",
     "swift.llm.core",
+    "swift.llm.media",
 )
 
 

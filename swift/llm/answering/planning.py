@@ -11,7 +11,8 @@ from typing import Any
 
 from swift.environments.locate import Located, env_root, locate
 from swift.environments.rows import ENVIRONMENTS
-from swift.llm.arguments.commands import InferArguments, MergeLoraArguments
+from swift.llm.arguments.commands import MergeLoraArguments
+from swift.llm.arguments.commands.answering import AnsweringArguments
 from swift.llm.catalog.registries import ENGINE_MAPPING, MODEL_MAPPING, TEMPLATE_MAPPING, TUNER_MAPPING
 from swift.llm.catalog.rows import ModelRow
 from swift.llm.plan.checkpoint import InferFacts
@@ -63,7 +64,7 @@ def make_export_plan(args: Any, sources: Mapping[str, str]) -> ExportPlan:
     merge = None
     if args.merge_lora:
         kept = {
-            field.name: getattr(args, field.name) for field in fields(InferArguments) if field.name not in OF_EXPORT
+            field.name: getattr(args, field.name) for field in fields(AnsweringArguments) if field.name not in OF_EXPORT
         }
         given = {name: where for name, where in sources.items() if name not in OF_EXPORT}
         merge = make_merge_plan(MergeLoraArguments(**kept), given)

@@ -18,6 +18,7 @@ from swift.llm.chat.service import Answer, ChatService
 from swift.llm.core import Conversation, Dropped, Place, Sampling
 from swift.llm.dataset import read_conversations
 from swift.llm.dataset.ledger import LedgerLine
+from swift.llm.media.sources import located
 from swift.llm.plan.plans import DataPlan, InferPlan
 from swift.llm.scoring.likelihood import measure
 from swift.llm.scoring.texts import compare
@@ -80,15 +81,17 @@ def metrics_path(result: Path) -> Path:
     return result.with_suffix(".metrics.json")
 
 
-def read_rows(plan: DataPlan, limit: int) -> Rows:
-    """The first ``limit`` (-1: all) validation rows as questions.
+def read_rows(plan: DataPlan, limit: int, *, images: bool = False) -> Rows:
+    """The first ``limit`` (-1: all) validation rows as questions; those with ``images`` where these are answered.
+
+    Paths of images begin at the row's file, else at the folder one is in.
 
     Raises DataError where there are none, or at the first row that cannot be used if the plan is strict.
     """
     rows = Rows()
     found = read_conversations(plan, which="val")
     for row in islice(found, limit if limit >= 0 else None):
-        question = _question(row)
+        question = _question(row, images)
         if isinstance(question, Question):
             rows.questions.append(question)
             continue
@@ -106,12 +109,17 @@ def read_rows(plan: DataPlan, limit: int) -> Rows:
     return rows
 
 
-def _question(row: Conversation | Dropped) -> Question | Dropped:
+def _question(row: Conversation | Dropped, images: bool) -> Question | Dropped:
     if isinstance(row, Dropped):
         return row
+    kinds = sorted({media.kind for media in row.media} - ({"image"} if images else set()))
+    if kinds:
+        return Dropped(
+            f"has {', '.join(kinds)}, and only text{' and images are' if images else ' is'} answered", row.place
+        )
     if row.media:
-        kinds = ", ".join(sorted({media.kind for media in row.media}))
-        return Dropped(f"has {kinds}, and only text is answered", row.place)
+        folders = (*((Path(row.place.source).parent,) if row.place is not None else ()), Path.cwd())
+        row = replace(row, media=tuple(located(media, folders) for media in row.media))
     label = None
     if row.messages and row.messages[-1].role == "assistant":
         label = row.messages[-1].content
@@ -234,7 +242,14 @@ def _scores(
     scores = compare([answer for answer, _ in pairs], [label for _, label in pairs])
     if not plan.score_labels:
         return scores, len(labelled), None
-    asked = [(one.conversation, one.label) for one in questions if one.label is not None]
+    asked = [(one.conversation, one.label) for one in questions if one.label is not None and not one.conversation.media]
+    if len(asked) < len(labelled):
+        told = (
+            f"{len(labelled) - len(asked):,} labels belong to images: perplexity and token accuracy are of the others"
+        )
+        logger.warning("%s", told)
+    if not asked:
+        return scores, len(labelled), None
     try:
         found = asyncio.run(
             measure(

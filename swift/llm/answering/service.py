@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from swift.llm.chat.constraint import Constrainer
 from swift.llm.chat.service import ChatService
@@ -17,11 +17,14 @@ from swift.llm.plan.plans import GeneratePlan, InferPlan, MergePlan
 from swift.llm.template import Template, open_template
 from swift.llm.template.check import verify
 from swift.llm.tokenizer import TextTokenizer, load_tokenizer
-from swift.utils.errors import ModelError
+from swift.utils.errors import MissingPackageError, ModelError
 from swift.utils.files import read_json, write_json_atomic
 from swift.utils.hub import resolve
 from swift.utils.log import logger
 from swift.utils.manifest import MANIFEST, write_manifest
+
+if TYPE_CHECKING:
+    from swift.llm.model.eyes import Eyes
 
 __all__ = ["fetch", "open_engine", "open_service", "open_text", "write_generation_config"]
 
@@ -47,17 +50,34 @@ def _text_folder(plan: InferPlan) -> Path:
 
 
 @contextmanager
-def open_service(plan: InferPlan) -> Iterator[ChatService]:
+def open_service(plan: InferPlan, *, media_root: Path | None = None) -> Iterator[ChatService]:
     """Open the plan's engine with everything it needs, and serve; the engine ends with the block.
 
-    Adapters of the plan are loaded by name. Raises ModelError, CheckpointError, EngineError, EnvironmentsError.
+    Adapters of the plan are loaded by name. ``media_root``: the folder that paths of images begin in; None: no file of this
+    machine is read for a conversation. Raises ModelError, CheckpointError, EngineError, EnvironmentsError.
     """
     plan = fetch(plan)
     tokenizer, template = open_text(plan)
     if plan.generation_config_path is not None and plan.merge is None:
         _write_generation_config(plan)
     with open_engine(plan, Constrainer(tokenizer, template.stop_ids)) as engine:
-        yield ChatService(template, tokenizer, engine)
+        yield ChatService(template, tokenizer, engine, _eyes(plan), media_root=media_root)
+
+
+def _eyes(plan: InferPlan) -> Eyes | None:
+    """What reads images, for a model in this process that does; one whose folder lacks the means answers about text."""
+    if plan.engine is not None or not plan.model.reads_images:
+        return None
+    from transformers import AutoConfig
+
+    from swift.llm.model.eyes import open_eyes
+
+    try:
+        folder = Path(plan.model.path)
+        return open_eyes(folder, AutoConfig.from_pretrained(folder, local_files_only=True), plan.max_pixels)
+    except (ModelError, MissingPackageError) as error:
+        logger.warning("no images are answered: %s", error)
+        return None
 
 
 @contextmanager

@@ -11,7 +11,9 @@ from typing import Protocol
 
 from swift.llm.answering.result import result_row
 from swift.llm.chat.service import ChatService
-from swift.llm.core import Conversation, Message, Sampling
+from swift.llm.core import Conversation, Media, Message, Sampling
+from swift.llm.dataset.media import with_media
+from swift.llm.media.sources import located
 from swift.utils.errors import DataError, EngineError
 from swift.utils.files import append_jsonl
 from swift.utils.lazy import require
@@ -23,6 +25,7 @@ clear          forget the conversation
 reset-system   ask for another system prompt, and forget the conversation
 multi-line     let a question have several lines; it ends with # at the end of a line
 single-line    a question ends with its line (as at the beginning)
+<image>        in a question: asks for an image, which stands there; so does <img>path or URL</img> by itself
 /adapter NAME  answer with this adapter from now on; base: without any; no name: list them
 help           this list
 exit, quit     end; so do Ctrl-D, and Ctrl-C while nothing is being answered
@@ -31,6 +34,8 @@ Ctrl-C         stop the answer that is being written"""
 ADAPTER, BASE = "/adapter", "base"
 COMMANDS = ("clear", "reset-system", "multi-line", "single-line", "help", "exit", "quit")
 QUESTION, MORE, SYSTEM = "<<< ", "... ", "system prompt (empty: the template's own): "
+IMAGE = "image path or URL (empty: do not ask): "
+TAG = "<image>"
 
 
 class Reader(Protocol):
@@ -101,6 +106,7 @@ class Chat:
         self._adapter = adapter
         self._system: str | None = None
         self._messages: list[Message] = []
+        self._media: list[Media] = []
         self._multi_line = False
         self.num_answers = 0
 
@@ -116,7 +122,28 @@ class Chat:
             if text in ("exit", "quit"):
                 return
             if text.strip() and not self._obey(text):
-                self._answer(text)
+                question, media = self._with_images(text)
+                if question is not None:
+                    self._answer(question, media)
+
+    def _with_images(self, text: str) -> tuple[Message | None, tuple[Media, ...]]:
+        """The question and its images, for a model that takes some; no question where none was to be asked after all."""
+        question = Message("user", text)
+        if not self._service.takes_images:
+            return question, ()
+        first, *others = text.split(TAG)
+        pieces = [first]
+        for other in others:
+            try:
+                path = self._reader.read(IMAGE).strip()
+            except (EOFError, KeyboardInterrupt):
+                path = ""
+            if not path:
+                self._write("\nNothing was asked.\n")
+                return None, ()
+            pieces += [f"<img>{path}</img>", other]
+        (question,), media = with_media({}, [Message("user", "".join(pieces))])
+        return question, tuple(located(one, (Path.cwd(),)) for one in media)
 
     def _read_question(self) -> str:
         text = self._reader.read(QUESTION)
@@ -131,7 +158,7 @@ class Chat:
     def _obey(self, text: str) -> bool:
         """Do what a command says; False if the text is a question."""
         if text == "clear":
-            self._messages.clear()
+            self._forget()
             self._write("The conversation is forgotten.\n")
         elif text == "reset-system":
             try:
@@ -139,7 +166,7 @@ class Chat:
             except (EOFError, KeyboardInterrupt):
                 self._write("\nThe system prompt stays as it was.\n")
                 return True
-            self._messages.clear()
+            self._forget()
             self._write("The system prompt is set; the conversation is forgotten.\n")
         elif text in ("multi-line", "single-line"):
             self._multi_line = text == "multi-line"
@@ -166,12 +193,17 @@ class Chat:
             self._adapter = None if name == BASE else name
             self._write(f"From now on: {name}.\n")
 
-    def _answer(self, question: str) -> None:
+    def _forget(self) -> None:
+        self._messages.clear()
+        self._media.clear()
+
+    def _answer(self, question: Message, media: Sequence[Media]) -> None:
         """Answer and remember; an answer that was stopped is remembered as far as it came."""
         row = self._service.template.row
         if row is not None and row.generation_only:
-            self._messages.clear()  # such a format continues one text; it has no turns
-        self._messages.append(Message("user", question))
+            self._forget()  # such a format continues one text; it has no turns
+        self._messages.append(question)
+        self._media += media
         conversation = self._conversation()
         sampling = self._sampling
         if sampling.seed is not None:
@@ -183,6 +215,7 @@ class Chat:
             self._write("\n[stopped]\n")
         except (EngineError, DataError) as error:
             self._messages.pop()
+            del self._media[len(self._media) - len(media) :]
             self._write(f"[no answer: {error} `clear` forgets the conversation.]\n")
             return
         text = "".join(pieces)
@@ -203,8 +236,9 @@ class Chat:
 
     def _conversation(self) -> Conversation:
         if self._system is None:
-            return Conversation(tuple(self._messages))
-        return Conversation((Message("system", self._system), *self._messages), system_given=True)
+            return Conversation(tuple(self._messages), media=tuple(self._media))
+        messages = (Message("system", self._system), *self._messages)
+        return Conversation(messages, media=tuple(self._media), system_given=True)
 
 
 def _print(text: str) -> None:

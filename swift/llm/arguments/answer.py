@@ -8,7 +8,7 @@ from swift.llm.arguments.fields import Json, arg
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerArguments:
-    """What infer and the commands built on it share."""
+    """What infer and the commands built on it share. Those without rows refuse what is for rows."""
 
     ckpt_dir: str | None = arg(
         None, "Checkpoint folder that training wrote, such as output/<model_type>/v0-.../checkpoint-100. "
@@ -57,16 +57,16 @@ class AnswerArguments:
         None, "Folder of that file; left out, infer_result in the checkpoint.", "infer", path="always",
     )  # fmt: skip
     max_batch_size: int = arg(16, "Rows that the engine pt answers at a time.", "infer")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowsArguments:
-    """How the rows of a data set are answered."""
-
     use_adapter: str | None = arg(
         None, "Adapter that answers, by its name in --lora_modules (default-lora: that of --ckpt_dir); base is the model "
         "without any. A chat begins with it.", "infer", metavar="NAME",
     )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsArguments:
+    """How the rows of a data set are answered: for commands that answer rows only."""
+
     best_of: int = arg(
         1, "Answers drawn for each row; one is chosen, all are in the result file. Needs sampling.", "infer",
     )  # fmt: skip

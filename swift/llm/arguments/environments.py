@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from swift.llm.arguments.commands.infer import InferArguments
+from swift.llm.arguments.commands.answering import AnsweringArguments
 from swift.llm.arguments.fields import arg, redefault
 
 ACTIONS = ("list", "add", "check", "remove")
@@ -39,7 +39,7 @@ class EnvArguments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServeCheckArguments(InferArguments):
+class ServeCheckArguments(AnsweringArguments):
     """A model, an engine, and how far its log-probabilities may be from those of the training code."""
 
     tolerance: float = arg(
@@ -48,4 +48,4 @@ class ServeCheckArguments(InferArguments):
     )  # fmt: skip
     check_tokens: int = arg(24, "Tokens of each answer that are compared.", "infer")
     json: bool = arg(False, "Print the report as JSON, and nothing else.", "infer")
-    save_result: bool = redefault(InferArguments, "save_result", False, help="Write the report to a file.")
+    save_result: bool = redefault(AnsweringArguments, "save_result", False, help="Write the report to a file.")

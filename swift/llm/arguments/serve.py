@@ -38,6 +38,11 @@ class HttpArguments:
         (), "Web pages that may use the server from a browser, as https://host; * is all of them.", "server",
         metavar="ORIGIN",
     )  # fmt: skip
+    allowed_image_hosts: Sequence[str] = arg(
+        (), "Hosts that images may be fetched from over https, as example.org, *.example.org or example.org:8443; * is every "
+        "public one. Left out, images come as data URLs only.", "server", metavar="HOST",
+    )  # fmt: skip
+    max_images: int = arg(16, "Most images of one request.", "server")
     max_queue: int = arg(
         256, "Answers that may wait while others are written; further ones are refused with status 429.", "server",
     )  # fmt: skip

@@ -51,7 +51,17 @@ class TemplateArguments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainTemplateArguments(TemplateArguments):
+class ImageArguments:
+    """How images are read."""
+
+    rescale_image: int = arg(
+        -1, "Most pixels (width times height) of an image; a larger one shrinks to it. -1 leaves images "
+        "alone.", "multimodal",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainTemplateArguments(ImageArguments, TemplateArguments):
     """What only training asks of a template."""
 
     use_loss_scale: bool = arg(
@@ -66,8 +76,4 @@ class TrainTemplateArguments(TemplateArguments):
     loss_scale_base: str = arg(
         "default", "What is trained at all: default, every answer; last_round, what follows the last question of "
         "a dialogue; all, prompts too (as train_on_inputs).", "agent", choices=("default", "last_round", "all"),
-    )  # fmt: skip
-    rescale_image: int = arg(
-        -1, "Most pixels (width times height) of an image; a larger one shrinks to it. -1 leaves images "
-        "alone.", "multimodal",
     )  # fmt: skip

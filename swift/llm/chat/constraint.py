@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from swift.llm.chat.tool_grammar import JSON_SPACE
+from swift.llm.chat.json_space import JSON_SPACE
 from swift.llm.core import Grammar
 from swift.llm.tokenizer import TextTokenizer
 from swift.utils.errors import DataError, EngineError

@@ -1,6 +1,7 @@
 """Conversations in, answers out: the template, the engine, the detokenizer and the sorter as one object.
 
-`swift infer`, the server, evaluation and the pages use the same one. Knows no tensor, no file and no screen.
+`swift infer`, the server, evaluation and the pages use the same one. Knows no tensor and no screen, and no file unless it
+is told where images may lie.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import asyncio
 import json
 import uuid
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from swift.llm.chat.logprobs import LogprobText, TextLogprob
 from swift.llm.chat.reading import TextReader
@@ -19,10 +22,34 @@ from swift.llm.chat.sorting import CallDelta, Sorter, opens_thinking
 from swift.llm.chat.tool_grammar import tool_grammar
 from swift.llm.core import Conversation, Grammar, Message, Sampling, Tokenizer, ToolCall
 from swift.llm.engine.protocol import Engine, Finish, GenerateRequest
+from swift.llm.media.images import MOST_PIXELS, open_image
+from swift.llm.media.sources import read_source
 from swift.llm.template import Template
 from swift.utils.errors import DataError, EngineError, SwiftError
 
-__all__ = ["Answer", "CallDelta", "ChatService", "Delta", "TextLogprob"]
+if TYPE_CHECKING:
+    from swift.llm.model.eyes import Eyes
+
+__all__ = ["Answer", "CallDelta", "ChatService", "Delta", "ImageError", "Prompt", "TextLogprob"]
+
+MOST_TOGETHER = 2 * MOST_PIXELS
+"""Pixels of the images of one conversation, which are in memory at the same time."""
+
+
+class ImageError(DataError):
+    """An image that cannot be had or read; ``number`` is its place among the conversation's media, from 0."""
+
+    def __init__(self, number: int, message: str) -> None:
+        self.number = number
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the engine reads: ``ids``, and beside them ``media``, the model's inputs for images, where there are any."""
+
+    ids: tuple[int, ...]
+    media: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +95,34 @@ class Answer:
 class ChatService:
     """Answers conversations with one template on one engine. Holds no conversation: it may serve many at once.
 
-    A prompt over the template's ``max_length`` is refused, or cut on its left, as the template's plan says.
+    A prompt over the template's ``max_length`` is refused, or cut on its left, as the template's plan says; one with images
+    is never cut. ``eyes`` reads the images of conversations; without them a conversation with images is refused.
+    ``media_root``: the folder that paths of images begin in; None: they may be data URLs and addresses only.
     """
 
-    def __init__(self, template: Template, tokenizer: Tokenizer, engine: Engine) -> None:
+    def __init__(
+        self,
+        template: Template,
+        tokenizer: Tokenizer,
+        engine: Engine,
+        eyes: Eyes | None = None,
+        *,
+        media_root: Path | None = None,
+    ) -> None:
         self.template = template
         self.tokenizer = tokenizer
         self.engine = engine
+        self.eyes = eyes
+        self._media_root = media_root
         self._logprob_text = LogprobText(tokenizer)
 
+    @property
+    def takes_images(self) -> bool:
+        """Whether conversations may hold images."""
+        return self.eyes is not None and self.engine.limits.media
+
     def encode(self, conversation: Conversation) -> tuple[int, ...]:
-        """The prompt's ids. Raises DataError for one that the template cannot express or that is over its limit."""
+        """The prompt's ids, without media. Raises DataError for one that the template cannot express or that is over its limit."""
         ids = self.template.encode_prompt(conversation)
         limit = self.template.plan.max_length
         if limit is not None and len(ids) > limit:
@@ -87,12 +131,47 @@ class ChatService:
             ids = ids[-limit:]
         return tuple(ids)
 
+    def prepare(self, conversation: Conversation) -> Prompt:
+        """What the engine is to read. With images this takes a while, and waits for those at an address: not for an event loop.
+
+        Raises DataError as `encode`, and for images that cannot be had, read or answered (`ImageError` names the image).
+        """
+        if not conversation.media:
+            return Prompt(self.encode(conversation))
+        other = sorted({media.kind for media in conversation.media} - {"image"})
+        if other:
+            raise DataError(f"the conversation holds {' and '.join(other)}: this version answers about images only.")
+        if self.eyes is None:
+            raise DataError("the conversation holds images, and the model reads text only.")
+        if not self.engine.limits.media:
+            raise DataError("the conversation holds images, and the engine takes text only. The engine pt reads them.")
+        images, room = [], MOST_TOGETHER
+        for number, media in enumerate(conversation.media):
+            try:
+                images.append(open_image(read_source(media, root=self._media_root), self.eyes.max_pixels))
+                room -= images[-1].width * images[-1].height
+                if room < 0:  # each may have come in a few KiB
+                    raise DataError(
+                        f"together they have over {MOST_TOGETHER:,} pixels. Make them smaller (--rescale_image)."
+                    )
+            except DataError as error:
+                raise ImageError(number, f"image {number + 1} of {len(conversation.media)}: {error}") from error
+        look = self.eyes.look(images)
+        ids = self.template.encode_prompt(conversation, look.texts, self.eyes.placeholder)
+        limit = self.template.plan.max_length
+        if limit is not None and len(ids) > limit:
+            raise DataError(
+                f"the prompt has {len(ids):,} tokens with its images, limit {limit:,} (--max_length). --rescale_image makes"
+                " images smaller."
+            )
+        return Prompt(tuple(ids), self.eyes.beside(look, ids))
+
     def tool_grammar(self, conversation: Conversation, name: str | None = None) -> Grammar:
         """What forces a call of the tool ``name``, or of any of the conversation's (None).
 
         Raises DataError for an unknown tool, or where the template's tool format has no such grammar.
         """
-        opened = self._opened(conversation, self.encode(conversation))
+        opened = self._opened(conversation, self.template.encode_prompt(conversation))
         return tool_grammar(self.template, conversation, name, opened=opened)
 
     def _opened(self, conversation: Conversation, prompt: Sequence[int]) -> bool:
@@ -107,24 +186,29 @@ class ChatService:
         logprobs: int | None = None,
         grammar: Grammar | None = None,
         request_id: str | None = None,
-        prompt: tuple[int, ...] | None = None,
+        prompt: Prompt | tuple[int, ...] | None = None,
     ) -> AsyncIterator[Delta]:
         """The answer as it grows; leaving early frees the engine.
 
         ``adapter`` names one that the engine has loaded; ``logprobs``: log-probabilities of the answer's tokens, with that many
         likeliest ones beside each; ``grammar`` bounds what may be written; ``request_id`` is the engine's name for the request
-        (`Engine.abort`); ``prompt``: what `encode` made of the conversation already. Raises DataError, EngineError.
+        (`Engine.abort`); ``prompt``: what `prepare` or `encode` made of the conversation already. Raises DataError, EngineError.
         """
-        prompt = self.encode(conversation) if prompt is None else prompt
-        sorter = Sorter(self.template, conversation.tools, opened=self._opened(conversation, prompt))
+        if prompt is None:
+            prepare = self.prepare
+            prompt = await asyncio.to_thread(prepare, conversation) if conversation.media else prepare(conversation)
+        elif not isinstance(prompt, Prompt):
+            prompt = Prompt(prompt)
+        sorter = Sorter(self.template, conversation.tools, opened=self._opened(conversation, prompt.ids))
         request = GenerateRequest(
             request_id or uuid.uuid4().hex,
-            prompt,
+            prompt.ids,
             sampling,
             self.template.stop_ids,
             adapter=adapter,
             logprobs=logprobs,
             grammar=grammar,
+            media=prompt.media,
         )
         stop = (*self.template.stop_strings_for(conversation), *sampling.stop)
         async with aclosing(self._deltas(request, stop)) as deltas:  # type: ignore[type-var]

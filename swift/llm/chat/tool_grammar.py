@@ -8,20 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from swift.llm.chat.json_space import JSON_SPACE
+from swift.llm.chat.tagged_grammar import tagged
 from swift.llm.core import Conversation, Grammar, Message, ToolCall
 from swift.llm.template import Template
 from swift.llm.template.tools import ToolFormat
 from swift.utils.errors import DataError
 
-__all__ = ["JSON_SPACE", "tool_grammar"]
+__all__ = ["tool_grammar"]
 
-# White space in a JSON text: at most one blank, or a new line with its indent, behind a separator. Anywhere else, and without a
-# bound, a model in doubt writes blanks until its token limit: the library's own pattern for them may match again and again.
-JSON_SPACE: Any = {
-    "whitespace_flexible": False,
-    "item_separator": r",( |\n {0,32})?",
-    "key_separator": r": ?",
-}
 _INDENTED: Any = {
     "whitespace_pattern": r"( |\n[ \t]{0,16})?"
 }  # of formats that write each argument on a line of its own
@@ -35,8 +30,8 @@ _MARKED = re.compile(f"({_NUMBER}+)")
 def tool_grammar(template: Template, conversation: Conversation, name: str | None, *, opened: bool = False) -> Grammar:
     """The Lark grammar (llguidance's dialect) of one call of ``name``, or of one or more of any tools (None).
 
-    ``opened``: the answer begins within the reasoning, which then comes first. Raises DataError for an unknown tool, and for
-    a format whose arguments are no JSON object.
+    ``opened``: the answer begins within the reasoning, which then comes first. Raises DataError for an unknown tool, for a
+    format whose arguments are neither a JSON object nor tagged one by one, and for a schema that tags cannot express.
     """
     functions = {str(one.get("name")): one for one in map(_function, conversation.tools)}
     if not functions:
@@ -44,7 +39,7 @@ def tool_grammar(template: Template, conversation: Conversation, name: str | Non
     if name is not None and name not in functions:
         raise DataError(f"a call of {name!r} is asked for; the tools are {', '.join(map(repr, functions))}.")
     fmt = template.tool_format
-    if fmt is None or not (fmt.streaming.around is not None or fmt.streaming.channels):
+    if fmt is None or not (fmt.streaming.around is not None or fmt.streaming.channels or tagged(fmt)):
         told = (
             "has no tool format"
             if fmt is None
@@ -61,18 +56,22 @@ def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _lark(template: Template, fmt: ToolFormat, functions: Mapping[str, Any], name: str | None, opened: bool) -> str:
     names = [name] if name is not None else list(functions)
-    lines, firsts, nexts, closing = [], [], [], ""
-    text = "".join(text for text, _ in fmt.calls("", [ToolCall(names[0], {"a": 1}, id="1")]))
-    space = _INDENTED if re.search(r'\{\s*\n\s*"a"', text) else JSON_SPACE
+    firsts, nexts, closing = [], [], ""
+    tags = tagged(fmt)
+    mark, arguments = (_HERE, _HERE) if tags is None else (tags.pair, tags.arguments)
+    lines = [] if tags is None else tags.terminals()
     for number, one in enumerate(names):
-        before, closing = _text(fmt, [one]).split(_HERE)
+        before, closing = _text(fmt, [one], arguments).split(mark)
         firsts.append(f"{_literal(template, before)} args_{number}")
         if name is None and not fmt.one_call:
-            _, between, _ = _text(fmt, [names[0], one]).split(_HERE)
+            _, between, _ = _text(fmt, [names[0], one], arguments).split(mark)
             nexts.append(f"{_literal(template, between)} args_{number}")
-        schema = functions[one].get("parameters") or {"type": "object"}
-        spaced = json.dumps({**schema, "x-guidance": space}, ensure_ascii=False)
-        lines.append(f"args_{number}: %json {spaced}")
+        schema = functions[one].get("parameters")
+        if tags is None:
+            spaced = json.dumps({**(schema or {"type": "object"}), "x-guidance": _space(fmt, one)}, ensure_ascii=False)
+            lines.append(f"args_{number}: %json {spaced}")
+        else:
+            lines += tags.rules(f"args_{number}", one, schema, lambda text: _literal(template, text))
     start = "start: " + ("thought " if opened else "") + "first" + (" next*" if nexts else "")
     start += f" {_literal(template, closing)}" if closing else ""
     lines = [start, "first: " + " | ".join(firsts), *(["next: " + " | ".join(nexts)] if nexts else []), *lines]
@@ -87,9 +86,15 @@ def _lark(template: Template, fmt: ToolFormat, functions: Mapping[str, Any], nam
     return "\n".join(lines) + "\n"
 
 
-def _text(fmt: ToolFormat, names: Sequence[str]) -> str:
-    """Calls of these tools as the format writes them; `_HERE` for the arguments of each, `_NUMBER` for digits of its id."""
-    message = Message("assistant", "", tool_calls=tuple(ToolCall(name, _HERE) for name in names))
+def _space(fmt: ToolFormat, name: str) -> Any:
+    """White space in the arguments, as the format lays them out."""
+    text = "".join(text for text, _ in fmt.calls("", [ToolCall(name, {"a": 1}, id="1")]))
+    return _INDENTED if re.search(r'\{\s*\n\s*"a"', text) else JSON_SPACE
+
+
+def _text(fmt: ToolFormat, names: Sequence[str], arguments: Mapping[str, Any] | str) -> str:
+    """Calls of these tools as the format writes them; stand-ins for the arguments of each, `_NUMBER` for digits of its id."""
+    message = Message("assistant", "", tool_calls=tuple(ToolCall(name, arguments) for name in names))
     written = fmt.ids([message]) if fmt.ids is not None else [message]
     calls = [replace(call, id=call.id and _DIGITS.sub(_mark, call.id)) for call in written[0].tool_calls]
     text = "".join(text for text, _ in fmt.calls("", calls)).lstrip("\n")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from swift.llm.engine.sampling import Sampler, check_chosen, choose, logprobs_of
 from swift.llm.engine.schedule import Running
 from swift.utils.errors import EngineError
 
-__all__ = ["embed_alone", "generate_alone", "score_alone"]
+__all__ = ["embed_alone", "generate_alone", "score_alone", "takes_images"]
 
 GoOn = Callable[[Step], bool]
 
@@ -24,7 +25,8 @@ def generate_alone(model: Any, item: Running, go_on: GoOn) -> Step:
     """Answer one request; ``go_on(step)`` is called at every token and ends it by saying no.
 
     Returns the last step, with what ``go_on`` has not had. With beams that is the whole answer: no token is certain before
-    the end. Sampling is ours, with the request's own random numbers; beams are transformers'.
+    the end. Sampling is ours, with the request's own random numbers; beams are transformers'. A request with media is read
+    with them.
     """
     request, sampling = item.request, item.request.sampling
     prompt = torch.tensor([request.prompt], device=model.device)
@@ -43,6 +45,7 @@ def generate_alone(model: Any, item: Running, go_on: GoOn) -> Step:
                 generation_config=_config(sampling, request.stop_ids, item.limit - len(request.prompt)),
                 logits_processor=LogitsProcessorList([chooser] if chooser is not None else []),
                 stopping_criteria=StoppingCriteriaList([watch]),
+                **on_device(model, request.media),
             )
     answer: list[int] = output[0, len(request.prompt) :].tolist()
     ends = [place for place, token in enumerate(answer) if token in request.stop_ids]
@@ -52,12 +55,28 @@ def generate_alone(model: Any, item: Running, go_on: GoOn) -> Step:
     return Step(tuple(answer[watch.sent :]), finish, tuple(found))
 
 
-def score_alone(model: Any, sequence: Sequence[int], num_top: int) -> list[TokenLogprob]:
+def takes_images(model: Any) -> bool:
+    """Whether the model's forward reads pixels."""
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return "pixel_values" in inspect.signature(causal.forward).parameters
+
+
+def on_device(model: Any, media: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A request's media where the model is; pixels in its dtype."""
+    found = {}
+    for name, value in (media or {}).items():
+        is_pixels = isinstance(value, torch.Tensor) and value.is_floating_point()
+        found[name] = value.to(model.device, model.dtype if is_pixels else None)
+    return found
+
+
+def score_alone(
+    model: Any, sequence: Sequence[int], num_top: int, media: Mapping[str, Any] | None = None
+) -> list[TokenLogprob]:
     """Log-probabilities of all tokens but the first, read in one forward."""
     ids = torch.tensor([sequence], device=model.device)
-    logits = (
-        model(input_ids=ids, use_cache=False).logits[0, -len(sequence) : -1].float()
-    )  # (T-1, V), without virtual tokens
+    read = model(input_ids=ids, use_cache=False, **on_device(model, media))
+    logits = read.logits[0, -len(sequence) : -1].float()  # (T-1, V), without virtual tokens
     return logprobs_of(logits, sequence[1:], [num_top] * (len(sequence) - 1)) if len(sequence) > 1 else []
 
 

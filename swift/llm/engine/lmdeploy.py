@@ -52,6 +52,7 @@ class LmdeployDialect:
     """The native interface of LMDeploy, which takes ids; its OpenAI interface does not."""
 
     title = "LMDeploy"
+    lost_status: int | None = None
 
     def __init__(self) -> None:
         self._told_of_seed = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -37,6 +37,7 @@ class GenerateRequest:
     business: whoever knows the text aborts the request. ``adapter`` names one of several loaded adapters, None is the
     model as it was opened. ``logprobs``: give the log-probability of each new token and of that many likeliest ones beside
     it; ``prompt_logprobs`` the same for each token of the prompt but the first. ``grammar`` bounds what may be written.
+    ``media``: what the model reads beside the ids, by the names of its forward (pixels, sizes, which ids stand for them).
     """
 
     id: str
@@ -47,6 +48,7 @@ class GenerateRequest:
     logprobs: int | None = None
     prompt_logprobs: int | None = None
     grammar: Grammar | None = None
+    media: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,7 @@ def check_request(request: GenerateRequest, limits: Limits) -> int:
             "log-probabilities: this engine gives none.",
         ),
         (request.grammar is not None and not limits.grammars, "a grammar for the answer: this engine takes none."),
+        (request.media is not None and not limits.media, "images in the prompt: this engine takes none."),
     ):
         if wrong:
             raise EngineError(message)

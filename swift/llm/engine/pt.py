@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any, Literal
 
 from swift.llm.core import Grammar, Sampling
+from swift.llm.engine.alone import takes_images
 from swift.llm.engine.protocol import Constraint, Engine, EngineStats, GenerateRequest, Limits, Step, check_request
 from swift.llm.engine.worker import Worker
 from swift.utils.errors import EngineError, EngineFailedError
@@ -32,8 +33,8 @@ class PtEngine:
     None takes the model's; it is never more than the cache can hold. ``constrain`` makes what grammars in requests allow,
     ``embeddings`` says how vectors are made of hidden states; without them such requests are refused.
 
-    A model whose attention does not go through transformers' interface, and a request with beams, are answered by
-    ``model.generate``, one at a time. The model is put into eval mode and its linear layers into ours; ``close`` puts back
+    A model whose attention does not go through transformers' interface, and a request with beams or with images, are
+    answered by ``model.generate``, one at a time. The model is put into eval mode and its linear layers into ours; ``close`` puts back
     what was there. Not for a model that is training at the same time.
     """
 
@@ -60,6 +61,7 @@ class PtEngine:
             beams=True,
             grammars=constrain is not None,
             embeddings=embeddings is not None,
+            media=takes_images(model),
         )
         self._constrain = constrain
         self._pooling = embeddings
@@ -70,12 +72,12 @@ class PtEngine:
     @property
     def is_batching(self) -> bool:
         """Whether requests share steps; otherwise they are answered one after the other by ``model.generate``."""
-        return self._worker.flat is not None
+        return self._worker.batch is not None
 
     @property
     def cache_bytes(self) -> int:
         """What the keys and values of all requests take at most."""
-        return self._worker.cache_bytes
+        return self._worker.batch.cache_bytes if self._worker.batch is not None else 0
 
     async def generate(self, request: GenerateRequest) -> AsyncIterator[Step]:
         """See the protocol."""
@@ -106,7 +108,7 @@ class PtEngine:
                 yield event
         finally:
             if not finished:
-                self._worker.post(lambda: self._worker.abort(request.id))
+                self._worker.abort(request.id)
 
     def generate_batch(self, requests: Sequence[GenerateRequest]) -> list[list[int]]:
         """The answers to all requests, in their order, without asyncio. A stop id is an answer's last id.
@@ -135,7 +137,7 @@ class PtEngine:
                     raise EngineError(f"request {requests[index].id!r} was aborted: the engine was closed.")
         finally:
             for index in running:
-                self._worker.post(partial(self._worker.abort, requests[index].id))
+                self._worker.abort(requests[index].id)
         return answers
 
     async def score(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -157,7 +159,7 @@ class PtEngine:
         if self._pooling is None:
             raise EngineError("this model gives no embeddings: it is a model that answers.")
         self._check_lengths(ids, "embedded")
-        calls = [self._worker.call(self._worker.embed, tuple(sequence), self._pooling) for sequence in ids]
+        calls = [self._worker.embed(tuple(sequence), self._pooling) for sequence in ids]
         return [await asyncio.wrap_future(call) for call in calls]
 
     def _check_lengths(self, ids: Sequence[Sequence[int]], done: str) -> None:
@@ -169,7 +171,7 @@ class PtEngine:
 
     async def load_adapter(self, name: str, folder: str) -> None:
         """See the protocol. Plain LoRA in safetensors, beside a model that was opened with none or with plain LoRA."""
-        await asyncio.wrap_future(self._worker.call(self._worker.load, name, folder))
+        await asyncio.wrap_future(self._worker.load(name, folder))
 
     async def unload_adapter(self, name: str) -> None:
         """See the protocol. From now on no new request may use it."""
@@ -181,7 +183,7 @@ class PtEngine:
 
     async def abort(self, request_id: str) -> None:
         """See the protocol."""
-        self._worker.post(lambda: self._worker.abort(request_id))
+        self._worker.abort(request_id)
 
     async def failure(self) -> EngineFailedError:
         """See the protocol. What breaks a step breaks the requests in it; the thread goes on."""

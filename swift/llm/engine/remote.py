@@ -24,6 +24,7 @@ from swift.llm.engine.protocol import (
     TokenLogprob,
     check_request,
 )
+from swift.llm.engine.watch import PATIENCE, Patience, Pulse, hang
 from swift.utils.errors import EngineError, EngineFailedError
 from swift.utils.log import logger
 
@@ -53,6 +54,8 @@ class Dialect(Protocol):
     """How one engine is spoken to."""
 
     title: str
+    lost_status: int | None
+    """The status of ``/health`` that says that the engine will answer no more; None where no status says so for certain."""
 
     def generate(self, request: GenerateRequest, max_tokens: int) -> Call:
         """The call that streams an answer of at most that many tokens. Raises EngineError for what it cannot express."""
@@ -98,6 +101,7 @@ class RemoteEngine:
         *,
         api_key: str | None = None,
         server: ServerProcess | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
         self.limits = limits
         self.dialect = dialect
@@ -110,6 +114,10 @@ class RemoteEngine:
             weakref.WeakKeyDictionary()
         )
         self._running: dict[str, asyncio.Queue[Any]] = {}
+        self._patience, self._pulse = patience, Pulse()
+        self._watches: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]]
+        self._watches = weakref.WeakKeyDictionary()
+        self._hung: str | None = None
         self._closed = False
 
     async def generate(self, request: GenerateRequest) -> AsyncIterator[Step]:
@@ -121,11 +129,25 @@ class RemoteEngine:
         events: asyncio.Queue[Any] = asyncio.Queue()
         self._running[request.id] = events
         transport = None
+        self._begin_watch()
+        owes, pulse = True, self._pulse
+
+        def settle() -> None:
+            nonlocal owes
+            pulse.owed -= owes
+            owes = False
+
+        def arrive(arrival: Arrival) -> None:
+            pulse.heard += 1
+            if not isinstance(arrival, bytes):
+                settle()  # the stream's end; once we have left, too
+            events.put_nowait(arrival)
+
         try:
             prompt_logprobs: tuple[TokenLogprob, ...] = ()
             if request.prompt_logprobs is not None:
                 prompt_logprobs = await self._score(request.prompt, request.prompt_logprobs, request.adapter)
-            transport = await self._send(call, events.put_nowait)
+            transport = await self._send(call, arrive)
             read = self.dialect.reader(request)
             while True:
                 arrived = await events.get()
@@ -145,6 +167,7 @@ class RemoteEngine:
                 if step.finish is not None:
                     return
         finally:
+            settle()
             self._running.pop(request.id, None)
             if transport is not None:
                 transport.abort()  # by which the engine knows that nobody waits any more
@@ -154,6 +177,8 @@ class RemoteEngine:
 
         if self._closed:
             raise EngineError("the engine is closed.")
+        if self._hung is not None:
+            raise EngineFailedError(self._hung)
         body = json.dumps(call.body, separators=(",", ":")).encode()
         try:
             return await open_wire(f"{self.url}{call.path}", body, self._headers, on_arrival)
@@ -179,7 +204,9 @@ class RemoteEngine:
         return await self._broken(error)
 
     async def _broken(self, error: Exception) -> EngineError:
-        """What to say of a connection that failed: how the process died, where it did."""
+        """What to say of a connection that failed: how the process died or hung, where it did."""
+        if self._hung is not None:
+            return EngineFailedError(self._hung)
         death = None
         if self.server is not None and not self._closed:
             death = await asyncio.to_thread(self.server.death, DEATH_WAIT_S)
@@ -231,9 +258,44 @@ class RemoteEngine:
 
     async def failure(self) -> EngineFailedError:
         """See the protocol; only a process of ours is watched."""
-        while self._closed or self.server is None or (end := self.server.end) is None:
+        while self._closed or self.server is None or (end := self._hung or self.server.end) is None:
             await asyncio.sleep(WATCH_S)
         return EngineFailedError(end)
+
+    def _begin_watch(self) -> None:
+        """Watch our process as long as it owes answers (this one, too), from the loop that asks."""
+        self._pulse.owed += 1
+        loop = asyncio.get_running_loop()
+        watch = self._watches.get(loop)
+        if self.server is not None and (watch is None or watch.done()):
+            self._watches[loop] = loop.create_task(self._watch(self.server))
+
+    async def _watch(self, server: ServerProcess) -> None:
+        found = await hang(self.dialect.title, self._pulse, self._health, server.work, self._patience)
+        if found is None or self._closed or server.end is not None:
+            return
+        self._hung = f"{found}; its log: {server.log}"
+        logger.error("%s", self._hung)
+        for events in list(self._running.values()):
+            events.put_nowait(EngineFailedError(self._hung))
+
+    async def _health(self) -> tuple[str | None, EngineStats | None]:
+        """Returns when it has answered anything: a sentence where that says that it is lost, and where it stands."""
+        import httpx
+
+        while not self._closed:
+            try:
+                status = (await (await self._client()).get("/health")).status_code
+            except (httpx.HTTPError, OSError):
+                await asyncio.sleep(WATCH_S)
+                continue
+            if status == self.dialect.lost_status:
+                return f"{self.dialect.title} says that its engine is lost ({status} from /health)", None
+            try:
+                return None, await self.stats()
+            except EngineError:  # one that was started without numbers
+                return None, None
+        return None, None
 
     async def close(self) -> None:
         """See the protocol."""

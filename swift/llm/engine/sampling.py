@@ -51,7 +51,7 @@ class Sampler:
         self._bias: tuple[torch.Tensor, torch.Tensor] | None = None
         if sampling.repetition_penalty != 1:
             self._seen = torch.zeros(num_tokens, dtype=torch.bool)
-            self._seen[list(prompt)] = True
+            self._seen[[token for token in prompt if token < num_tokens]] = True  # others are read, and never written
         if sampling.presence_penalty or sampling.frequency_penalty:
             self._counts = torch.zeros(num_tokens)
         if sampling.logit_bias:

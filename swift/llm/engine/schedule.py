@@ -9,25 +9,34 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Protocol
 
 from swift.llm.engine.cache import Cache, Held
 from swift.llm.engine.protocol import GenerateRequest, Step, TokenLogprob
 
-__all__ = ["Running", "Schedule"]
+__all__ = ["Queue", "Running", "Schedule"]
 
 _SLICE = 256  # tokens of a prompt read at once whose log-probabilities are wanted: each has a whole row of logits
+
+
+class Queue(Protocol):
+    """Where a request stands until it ends."""
+
+    def remove(self, item: Running, *, keep: bool = True) -> None:
+        """Take it out, wherever it is; ``keep`` what was read for those that begin alike."""
 
 
 class Running:
     """One request in flight. ``tokens`` are prompt and answer; the first ``cached`` of them are in ``held``.
 
-    ``limit`` bounds ``tokens``; ``emit`` takes its steps, or the error that ends it. ``sampler`` is the engine's;
-    ``num_reused`` and ``prompt_logprobs`` wait here for the first step, ``is_told`` once it went out. Only what is cached is lost when it has to make room.
+    ``limit`` bounds ``tokens``; ``emit`` takes its steps, or the error that ends it. ``sampler`` is the engine's, ``queue``
+    is where it stands, once it does; ``num_reused`` and ``prompt_logprobs`` wait here for the first step, ``is_told`` once it
+    went out. Only what is cached is lost when it has to make room.
     """
 
     __slots__ = (
-        "adapter", "emit", "held", "is_told", "limit", "num_reused", "prompt_logprobs", "request", "sampler", "tokens",
+        "adapter", "emit", "held", "is_told", "limit", "num_reused", "prompt_logprobs", "queue", "request", "sampler",
+        "tokens",
     )  # fmt: skip
 
     def __init__(
@@ -35,6 +44,7 @@ class Running:
     ) -> None:
         self.request, self.limit, self.emit, self.sampler = request, limit, emit, sampler
         self.tokens = list(request.prompt)
+        self.queue: Queue | None = None
         self.held: Held | None = None
         self.adapter: int | None = None
         self.num_reused = 0
@@ -87,6 +97,7 @@ class Schedule:
 
     def add(self, item: Running) -> None:
         """Queue a request."""
+        item.queue = self
         self.waiting.append(item)
 
     def find(self, request_id: str) -> Running | None:

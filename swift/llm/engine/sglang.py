@@ -63,6 +63,7 @@ class SglangDialect:
     """The native interface of SGLang."""
 
     title = "SGLang"
+    lost_status: int | None = None
 
     def generate(self, request: GenerateRequest, max_tokens: int) -> Call:
         """See `Dialect`."""

@@ -82,6 +82,7 @@ class VllmDialect:
     """The token interface of vLLM."""
 
     title = "vLLM"
+    lost_status: int | None = 503  # EngineDeadError
 
     def generate(self, request: GenerateRequest, max_tokens: int) -> Call:
         """See `Dialect`."""

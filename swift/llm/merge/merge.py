@@ -14,7 +14,7 @@ from swift.llm.core import Conversation, Message
 from swift.llm.merge.differences import combined_model
 from swift.llm.merge.origin import MERGE_FILE, describe_combination, describe_origin
 from swift.llm.model.load import load_model
-from swift.llm.model.saving import save_model
+from swift.llm.model.saving import processor_files, save_model
 from swift.llm.plan.plans import MergePlan
 from swift.llm.template import open_template
 from swift.llm.tokenizer import TextTokenizer, load_tokenizer
@@ -115,7 +115,8 @@ def merge_checkpoint(plan: MergePlan) -> MergeResult:
             name: (Path(plan.checkpoint) / name).read_bytes()
             for name in KEPT
             if (Path(plan.checkpoint) / name).is_file()
-        },
+        }
+        | {path.name: path.read_bytes() for path in processor_files(Path(plan.model.path))},
         check=check,
     )
     if effect > 0 and proof["difference"] > effect / 2:

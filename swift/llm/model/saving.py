@@ -15,7 +15,14 @@ from swift.utils.errors import DiskError
 from swift.utils.files import disk_error
 from swift.utils.manifest import write_manifest
 
-__all__ = ["save_model", "write_whole"]
+__all__ = ["processor_files", "save_model", "write_whole"]
+
+PROCESSORS = ("preprocessor_config.json", "processor_config.json", "video_preprocessor_config.json")
+
+
+def processor_files(folder: Path) -> list[Path]:
+    """What in a model's folder says how images (and more) are read: weights that are written elsewhere need it beside them."""
+    return [folder / name for name in PROCESSORS if (folder / name).is_file()]
 
 
 def save_model(

@@ -72,7 +72,9 @@ def resolve_data(args: Any, *, template: TemplatePlan, reasons: Reasons, problem
             "--train_dataset_mix_ratio: is retired. Name the sets to mix in under --dataset, each with its count: --dataset mine.jsonl ms-bench#2000"
         )
     if args.rescale_image != -1:
-        problems.add("--rescale_image: only multimodal models take it, and they are not in this version. Leave it out.")
+        problems.add(
+            "--rescale_image: training reads no images in this version; swift infer and swift deploy do. Leave it out."
+        )
     _check_numbers(args, problems)
     ratio = args.dataset_test_ratio
     _check_stream(args, bool(val), reasons, problems)

@@ -6,6 +6,7 @@ Keys are kept as SHA-256 and never shown: a plan is printed.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from swift.llm.plan.problems import Problems, Reasons
 __all__ = ["DeployPlan", "HttpPlan", "Keys", "resolve_deploy", "resolve_http"]
 
 MIB = 2**20
+IMAGE_HOST = re.compile(r"(http://)?(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)(:[0-9]{1,5})?")
 NOT_FOR_SERVERS: Mapping[str, str] = {
     "dataset": "a server answers its clients, no rows",
     "val_dataset": "a server answers its clients, no rows",
@@ -26,11 +28,6 @@ NOT_FOR_SERVERS: Mapping[str, str] = {
     "stream": "each client says whether its answer streams",
     "save_result": "a server writes no answers to files",
     "result_dir": "a server writes no answers to files",
-    "result_logprobs": "a server writes no answers to files",
-    "resume": "a server writes no answers to files",
-    "score_labels": "a server answers its clients, no rows",
-    "best_of": "each client says how many answers it wants (n)",
-    "best_by": "each client says how many answers it wants (n)",
 }
 """Arguments that deploy has from infer and that mean nothing here."""
 
@@ -48,6 +45,7 @@ class HttpPlan:
     """How the service is reached. ``names``: what clients call the model, the first is its own.
 
     ``request_timeout_s`` None is without limit; ``log_interval_s`` 0 writes no statistics; ``max_queue`` counts answers.
+    ``allowed_image_hosts``: hosts that images are fetched from; each within ``image_timeout_s``.
     """
 
     host: str = "0.0.0.0"
@@ -59,6 +57,9 @@ class HttpPlan:
     ssl_certfile: str | None = None
     adapter_roots: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    allowed_image_hosts: tuple[str, ...] = ()
+    max_images: int = 16
+    image_timeout_s: float = 20.0
     max_queue: int = 256
     max_body_bytes: int = 16 * MIB
     max_tokens_limit: int | None = None
@@ -77,7 +78,7 @@ class DeployPlan(InferPlan):
 
 
 def resolve_http(
-    args: Any, sources: Mapping[str, str], keys: Mapping[str, Sequence[str]]
+    args: Any, sources: Mapping[str, str], keys: Mapping[str, Sequence[str]], image_timeout_s: float = 20.0
 ) -> tuple[HttpPlan, Problems, Reasons]:
     """The settings of the server, what is wrong with them, and their reasons. ``keys``: file to its lines."""
     problems, reasons = Problems(), Reasons(sources)
@@ -100,6 +101,9 @@ def resolve_http(
         ssl_certfile=args.ssl_certfile,
         adapter_roots=tuple(args.adapter_roots),
         allowed_origins=tuple(args.allowed_origins),
+        allowed_image_hosts=tuple(args.allowed_image_hosts),
+        max_images=args.max_images,
+        image_timeout_s=image_timeout_s,
         max_queue=reasons.take("http.max_queue", "max_queue", args.max_queue),
         max_body_bytes=int(args.max_body_mb * MIB),
         max_tokens_limit=args.max_tokens_limit,
@@ -155,6 +159,7 @@ def _check(args: Any, keys: Mapping[str, Sequence[str]], problems: Problems) -> 
             args.admin_api_key_file is not None and not args.adapter_roots,
             "--admin_api_key_file: is for loading adapters, which needs --adapter_roots. Give the folders they lie in.",
         ),
+        (args.max_images < 1, f"--max_images {args.max_images}: is a count from 1 up."),
         (args.max_queue < 0, f"--max_queue {args.max_queue}: is a count from 0 up."),
         (not 0 < args.max_body_mb <= 4096, f"--max_body_mb {args.max_body_mb}: lies above 0 and up to 4096."),
         (
@@ -170,6 +175,11 @@ def _check(args: Any, keys: Mapping[str, Sequence[str]], problems: Problems) -> 
     ):  # fmt: skip
         if wrong:
             problems.add(message)
+    for host in args.allowed_image_hosts:
+        if not IMAGE_HOST.fullmatch(host):
+            problems.add(
+                f"--allowed_image_hosts {host}: is written as example.org, *.example.org, example.org:8443 or *."
+            )
     for folder in args.adapter_roots:
         if not Path(folder).is_dir():
             problems.add(f"--adapter_roots {folder}: no such folder.")

@@ -156,6 +156,8 @@ def _why_not(args: Any, facts: InferFacts, row: ModelRow, model: ModelPlan, engi
         return f"--num_beams {args.num_beams}: {engine.title} has no beams. Use --infer_backend pt."
     if row.task != "causal_lm":
         return f"{row.model_type} is made for {row.task}, not for answers. Use --infer_backend pt."
+    if facts.model.is_pooling:
+        return f"{facts.model.path} is a model for embeddings (1_Pooling), which pt gives. Use --infer_backend pt."
     return None
 
 

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 HIDDEN = ("reasons", "facts")
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+def print_plan(plan: Any) -> None:
+    """The plan on stdout."""
+    print(explain(plan), flush=True)
+
+
+def run_or_show(plan: P, run: Callable[[P], R], *, dry_run: bool, show: Callable[[P], None] = print_plan) -> R | P:
+    """What ``run`` makes of the plan; with ``dry_run`` the plan itself, which is shown and not run."""
+    if dry_run:
+        show(plan)
+        return plan
+    return run(plan)
 
 
 def explain(plan: Any) -> str:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from swift.llm.arguments.commands.infer import InferArguments
+from swift.llm.arguments.commands.answering import AnsweringArguments
 from swift.llm.arguments.merge import ConvertArguments
 from swift.llm.arguments.train import PushArguments
 from swift.llm.plan.facts import CheckpointFacts
@@ -64,7 +64,7 @@ def refuse_what_is_missing(args: Any, sources: Mapping[str, str]) -> None:
     if args.ckpt_dir is None:
         problems.add("--ckpt_dir: what to export was not given. Give the checkpoint-<step> folder of a run.")
     if not args.merge_lora:
-        for field in fields(InferArguments):
+        for field in fields(AnsweringArguments):
             if field.name in sources and field.name not in ALONE:
                 problems.add(f"--{field.name}: has no effect on the layout of an adapter. Leave it out.")
     problems.stop_if_any()

@@ -23,6 +23,7 @@ from swift.utils.errors import CheckpointError, DataError, ModelError, PlanError
 from swift.utils.files import read_json
 from swift.utils.hub import is_hub_id, recorded_id
 from swift.utils.manifest import MANIFEST, check_manifest
+from swift.utils.memory import total_bytes
 
 GIB = 2**30
 PACKAGES = (
@@ -67,6 +68,7 @@ class ModelFacts:
 
     ``hub_id`` is what the folder was asked for by (``use_hf``: of Hugging Face, else ModelScope); ``recorded_id`` what the folder itself says it is a copy of.
     ``max_position_embeddings`` is in tokens. ``is_adapter``: an adapter lies in the same folder.
+    ``is_pooling``: it makes one vector of a text, as sentence-transformers writes that down.
     """
 
     path: str
@@ -84,6 +86,7 @@ class ModelFacts:
     max_position_embeddings: int | None = None
     has_tokenizer: bool = True
     is_adapter: bool = False
+    is_pooling: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,7 @@ def gather_machine() -> MachineFacts:
     versions = installed_versions(PACKAGES)
     return MachineFacts(
         num_cores=_num_cores(),
-        memory_gib=_memory_bytes() / GIB,
+        memory_gib=(total_bytes() or 0) / GIB,
         gpus=_gpus() if "torch" in versions and _torch_has_cuda(versions["torch"]) else (),
         cpu_bf16=_cpu_has_bf16(_read_text(Path("/proc/cpuinfo"))),
         mps=platform.system() == "Darwin" and platform.machine() == "arm64",
@@ -158,6 +161,7 @@ def gather_model(folder: str | os.PathLike[str], hub_id: str | None = None, *, n
         max_position_embeddings=_max_positions(config),
         has_tokenizer=_has_tokenizer(root),
         is_adapter=(root / "adapter_config.json").is_file(),
+        is_pooling=(root / "1_Pooling" / "config.json").is_file(),
     )
 
 
@@ -333,17 +337,6 @@ def _num_cores() -> int:
     if quota.isdigit() and period.strip().isdigit():
         allowed = min(allowed, max(1, round(int(quota) / int(period))))
     return allowed
-
-
-def _memory_bytes() -> int:
-    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
-        return 0
-    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for name in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        limit = _read_text(Path(name)).strip()
-        if limit.isdigit():  # "max" is no limit
-            total = min(total, int(limit))
-    return total
 
 
 def _cpu_has_bf16(cpuinfo: str) -> bool:

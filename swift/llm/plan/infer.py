@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from swift.llm.arguments.answer import RowsArguments
+from swift.llm.arguments.template import ImageArguments
 from swift.llm.catalog.rows import EngineRow, ModelRow, TunerRow
 from swift.llm.core import Sampling
 from swift.llm.plan.checkpoint import InferFacts, recorded_run, resolve_weights, was_given
@@ -69,7 +71,10 @@ def resolve_infer(
     if merge is not None and not was_given("quantization_bit", reasons):
         model = replace(model, quantization=None)  # what was folded in lies in plain weights now
     _check_numbers(args, data, problems)
-    _check_rows(args, data, generate, reasons, problems)
+    rows = (
+        args if isinstance(args, RowsArguments) else RowsArguments()
+    )  # commands that answer no rows have none of these
+    _check_rows(rows, args.save_result, data, generate, reasons, problems)
     default_adapter = _default_adapter(args, choice, reasons, problems)
     context = model.max_model_len
     if args.max_model_len is not None:
@@ -77,6 +82,7 @@ def resolve_infer(
             problems.add(f"--max_model_len {args.max_model_len}: the model has {context} positions. Use that or less.")
         context = reasons.take("context", "max_model_len", args.max_model_len)
     config_path = _generation_config_path(args, facts, merge, problems)
+    max_pixels = _max_pixels(args, model, choice, reasons, problems)
     problems.stop_if_any()
     return InferPlan(
         command="infer",
@@ -98,11 +104,12 @@ def resolve_infer(
         max_batch_size=_max_batch(args, choice, reasons),
         context=context,
         generation_config_path=config_path,
-        best_of=args.best_of,
-        best_by=args.best_by,
-        logprobs=args.result_logprobs,
-        resume=args.resume,
-        score_labels=args.score_labels,
+        best_of=rows.best_of,
+        best_by=rows.best_by,
+        logprobs=rows.result_logprobs,
+        resume=rows.resume,
+        score_labels=rows.score_labels,
+        max_pixels=max_pixels,
         verify_template=args.verify_template,
         use_hf=bool(args.use_hf),
         register_path=args.custom_register_path,
@@ -144,6 +151,19 @@ def _resolve_merge(
     why = reasons.sources.get("merge_lora", "default") if args.merge_lora else reasons.by_field.get("merge", "")
     reasons.note("merge", f"{why}; the answers come from {merge.target}")
     return merge
+
+
+def _max_pixels(args: Any, model: ModelPlan, choice: Choice, reasons: Reasons, problems: Problems) -> int:
+    """The size that images shrink to."""
+    if not isinstance(args, ImageArguments) or args.rescale_image == -1 or not was_given("rescale_image", reasons):
+        return -1  # commands that answer nothing have no such argument, and a checkpoint's is of its training
+    if args.rescale_image < 1:
+        problems.add(f"--rescale_image {args.rescale_image}: is a count of pixels from 1 up (480000, say), or -1.")
+    elif not model.reads_images:
+        problems.add(f"--rescale_image: {model.model_type} reads no images. Leave it out.")
+    elif choice.engine is not None:
+        problems.add(f"--rescale_image: the engine {choice.backend} is given no images; --infer_backend pt is.")
+    return int(reasons.take("max_pixels", "rescale_image", args.rescale_image))
 
 
 def _max_batch(args: Any, choice: Choice, reasons: Reasons) -> int:
@@ -259,22 +279,29 @@ def _check_numbers(args: Any, data: DataPlan | None, problems: Problems) -> None
         problems.add("--show_dataset_sample: there are no rows to answer. Give --val_dataset, or leave it out.")
 
 
-def _check_rows(args: Any, data: DataPlan | None, generate: GeneratePlan, reasons: Reasons, problems: Problems) -> None:
+def _check_rows(
+    rows: RowsArguments,
+    saves: bool,
+    data: DataPlan | None,
+    generate: GeneratePlan,
+    reasons: Reasons,
+    problems: Problems,
+) -> None:
     """What concerns the rows of a data set only."""
-    if args.best_of < 1:
-        problems.add(f"--best_of {args.best_of}: is a count from 1 up.")
-    if args.best_of > 1 and not (generate.do_sample and generate.temperature != 0):
+    if rows.best_of < 1:
+        problems.add(f"--best_of {rows.best_of}: is a count from 1 up.")
+    if rows.best_of > 1 and not (generate.do_sample and generate.temperature != 0):
         problems.add(
-            f"--best_of {args.best_of}: without sampling all answers would be the same. Add --do_sample true, say with"
+            f"--best_of {rows.best_of}: without sampling all answers would be the same. Add --do_sample true, say with"
             " --temperature 0.8."
         )
-    if args.best_of > 1 and generate.num_beams > 1:
-        problems.add(f"--best_of {args.best_of} with --num_beams: beams give one answer. Leave one of them out.")
-    if args.best_of == 1 and was_given("best_by", reasons):
+    if rows.best_of > 1 and generate.num_beams > 1:
+        problems.add(f"--best_of {rows.best_of} with --num_beams: beams give one answer. Leave one of them out.")
+    if rows.best_of == 1 and was_given("best_by", reasons):
         problems.add("--best_by: chooses among several answers. Give --best_of 2 or more, or leave it out.")
-    if args.result_logprobs is not None and not 0 <= args.result_logprobs <= 20:
-        problems.add(f"--result_logprobs {args.result_logprobs}: is a count from 0 to 20.")
-    if args.result_logprobs is not None and not args.save_result:
+    if rows.result_logprobs is not None and not 0 <= rows.result_logprobs <= 20:
+        problems.add(f"--result_logprobs {rows.result_logprobs}: is a count from 0 to 20.")
+    if rows.result_logprobs is not None and not saves:
         problems.add("--result_logprobs with --save_result false: nothing is written then. Leave one of them out.")
     for name in ("best_of", "result_logprobs", "resume", "score_labels"):
         if data is None and was_given(name, reasons):

@@ -97,6 +97,13 @@ def derive_row(config: Mapping[str, Any], chat_template: str | None, related: It
         # unless a row of this architecture says that it can.
         trust_remote_code="auto_map" in config and remote != {False},
     )
+    if like is None and "vision_config" in config and architecture.endswith("ForConditionalGeneration"):
+        return replace(
+            derived,
+            loader="swift.llm.model.loaders:image_text_to_text",
+            modality=("text", "image"),
+            language_prefixes=("model.language_model", "model.text_model"),
+        )
     if like is None:
         return derived
     return replace(

@@ -139,7 +139,20 @@ def resolve_model(
         rope_scaling=rope,
         max_model_len=limit,
         num_parameters=model.num_parameters,
+        reads_images=_reads_images(row, model, reasons),
     )
+
+
+def _reads_images(row: ModelRow, model: ModelFacts, reasons: Reasons) -> bool:
+    """Whether prompts may hold images: those of models whose image processor comes with transformers."""
+    others = [one for one in row.modality if one != "text"]
+    if not others:
+        return False
+    reads = "image" in others and "vision_config" in model.model_config and "auto_map" not in model.model_config
+    unread = " and ".join(one for one in others if one != "image" or not reads)
+    told = "answers about images, and is trained on text alone" if reads else "works on text alone"
+    reasons.note("model.reads_images", told + (f"; {unread} is not read in this version" if unread else ""))
+    return reads
 
 
 def _check_row(row: ModelRow, machine: MachineFacts, reasons: Reasons, problems: Problems) -> None:
@@ -149,9 +162,6 @@ def _check_row(row: ModelRow, machine: MachineFacts, reasons: Reasons, problems:
             f"{row.model_type}: a model for {row.task.replace('_', ' ')}; this version works with causal language models."
             " `swift list models --task causal_lm` shows them."
         )
-    if row.modality != ("text",):
-        media = ", ".join(one for one in row.modality if one != "text")
-        reasons.note("model.loader", f"reads {media} too; in this version it works on text alone")
     for text in row.requires:
         wanted = Requirement(text)
         installed = machine.versions.get(wanted.name)

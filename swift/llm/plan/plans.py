@@ -21,7 +21,7 @@ class ModelPlan:
 
     ``attention`` is an attention implementation as transformers names it, or ``varlen`` (ours: per sample, no mask).
     ``revision`` None is the catalog's; ``device`` is ``cpu``, ``cuda``, ``mps`` or a device map. ``quantization`` says how
-    weights in few bits are held (see `plan.quant`), None: they are plain.
+    weights in few bits are held (see `plan.quant`), None: they are plain. ``reads_images``: prompts may hold images.
     """
 
     model_type: str | None
@@ -41,6 +41,7 @@ class ModelPlan:
     max_model_len: int | None = None
     quantization: Mapping[str, Any] | None = None
     num_parameters: int | None = None
+    reads_images: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +204,8 @@ class InferPlan:
     Of rows: ``best_of`` answers are drawn and one chosen ``best_by`` its mean log-probability or the majority of texts;
     ``logprobs`` (with that many alternatives) are written; ``resume``: an unfinished result file of the same rows and settings
     is continued; ``score_labels``: perplexity and token accuracy of the labels are measured.
+
+    ``max_pixels``: images with more shrink to so many (-1: none does).
     """
 
     command: str
@@ -229,6 +232,7 @@ class InferPlan:
     logprobs: int | None = None
     resume: bool = True
     score_labels: bool = True
+    max_pixels: int = -1
     verify_template: bool = True
     use_hf: bool = False
     register_path: str | None = None

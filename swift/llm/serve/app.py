@@ -194,7 +194,7 @@ def _add_answers(app: FastAPI, site: Site) -> None:
     async def tokens(http: Request) -> Response:
         """Token ids of a text or of a conversation."""
         asked = await read(http, schema.TokenizeRequest, most)
-        return _json(await site.apart(http, partial(tokenize, site, asked)))
+        return _json(await tokenize(site, asked, http))
 
     @app.post("/detokenize", **_posts("/detokenize", site, schema.DetokenizeRequest, 404))
     async def text(http: Request) -> Response:

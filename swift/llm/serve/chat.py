@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from swift.llm.chat.service import Delta
-from swift.llm.core import Sampling
+from swift.llm.core import Conversation, Grammar, Sampling
 from swift.llm.serve.convert import conversation_of, form_of, refuse_unsupported, sampling_for
 from swift.llm.serve.errors import invalid, refused
+from swift.llm.serve.pictures import Pictures
 from swift.llm.serve.replies import DONE, ChatAnswer, Head, Usage, chat_delta, chat_logprobs, dumps, event, finish_of
 from swift.llm.serve.schema import ChatRequest
 from swift.llm.serve.site import Site
@@ -27,13 +28,29 @@ OWN_NAMES = ("messages", "tools", "documents", "add_generation_prompt", "continu
 
 async def answer_chat(site: Site, request: ChatRequest, http: Request) -> Response:
     """The response. Raises ApiError and SwiftError."""
-    streams = await site.apart(http, partial(_streams, site, request))
+    pictures = site.pictures(request.images)
+    asked = await site.apart(http, partial(_read, site, request, pictures))
+    if pictures is not None and pictures.places:
+        asked = replace(asked, conversation=await site.seen(http, asked.conversation, pictures))
+    streams = await site.apart(http, partial(_streams, site, request, asked, pictures))
     if request.stream:
         return EventStream(_events(site, request, streams), site.desk)
     return await site.desk.attend(http.receive, _whole(site, request, streams))
 
 
-def _streams(site: Site, request: ChatRequest) -> list[AsyncIterator[Delta]]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request as far as it can be read without its images' pixels."""
+
+    conversation: Conversation
+    sampling: Sampling
+    adapter: str | None
+    logprobs: int | None
+    grammar: Grammar | None
+    forced: str | bool
+
+
+def _read(site: Site, request: ChatRequest, pictures: Pictures | None) -> _Asked:
     adapter = site.adapter_of(request.model)
     refuse_unsupported(request)
     logprobs = _alternatives(site, request)
@@ -41,18 +58,27 @@ def _streams(site: Site, request: ChatRequest) -> list[AsyncIterator[Delta]]:
     if (grammar is not None or forced) and not site.engine.limits.grammars:
         raise refused("tool_choice" if forced else "response_format", "this engine cannot hold an answer to a form.")
     tools = None if request.tool_choice == "none" else request.tools
-    conversation = conversation_of(request.messages, tools, told_to_template(site, request))
+    if request.images and pictures is None:
+        raise refused("images", "the model of this server takes text only.")
+    conversation = conversation_of(request.messages, tools, told_to_template(site, request), pictures)
     if site.service.template.plan.truncation != "truncation_left":
         site.check_length(sum(len(message.content) for message in conversation.messages), "messages")
-    if forced:
-        grammar = site.service.tool_grammar(conversation, forced if isinstance(forced, str) else None)
     sampling = sampling_for(request, site.sampling, _max_tokens(site, request), site.service.tokenizer.vocab_size)
-    prompt = site.service.encode(conversation)  # one that cannot be is refused before anything is begun
+    return _Asked(conversation, sampling, adapter, logprobs, grammar, forced)
+
+
+def _streams(site: Site, request: ChatRequest, asked: _Asked, pictures: Pictures | None) -> list[AsyncIterator[Delta]]:
+    conversation, grammar = asked.conversation, asked.grammar
+    if asked.forced:
+        name = asked.forced if isinstance(asked.forced, str) else None
+        grammar = site.service.tool_grammar(conversation, name)
+    prompt = site.prepare(conversation, pictures)  # one that cannot be is refused before anything is begun
     out = []
     for number in range(request.n or 1):
         stream = site.service.stream(
-            conversation, nth(sampling, number), adapter=adapter, logprobs=logprobs, grammar=grammar, prompt=prompt
-        )
+            conversation, nth(asked.sampling, number), adapter=asked.adapter, logprobs=asked.logprobs, grammar=grammar,
+            prompt=prompt,
+        )  # fmt: skip
         out.append(_first_call(stream) if request.parallel_tool_calls is False else stream)
     return out
 

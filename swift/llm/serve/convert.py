@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from swift.llm.core import Conversation, Grammar, Message, Sampling, ToolCall
 from swift.llm.serve.errors import ApiError, invalid, refused
+from swift.llm.serve.pictures import Pictures
 from swift.llm.serve.schema import (
     REFUSED,
     AssistantMessage,
@@ -43,28 +44,36 @@ def refuse_unsupported(request: Strict) -> None:
 
 
 def conversation_of(
-    messages: Sequence[ChatMessage], tools: Sequence[Tool] | None, template_kwargs: dict[str, Any] | None
+    messages: Sequence[ChatMessage],
+    tools: Sequence[Tool] | None,
+    template_kwargs: dict[str, Any] | None,
+    pictures: Pictures | None = None,
 ) -> Conversation:
-    """The messages as a conversation; leading system and developer messages become one. Raises ApiError."""
+    """The messages as a conversation; leading system and developer messages become one. Raises ApiError.
+
+    ``pictures`` collects the images of the users' messages; None: the model takes none.
+    """
     out: list[Message] = []
     for number, message in enumerate(messages):
-        one = _message(message, f"messages.{number}")
+        one = _message(message, f"messages.{number}", pictures)
         if one.role == "system" and len(out) == 1 and out[0].role == "system":
             out[0] = replace(out[0], content=f"{out[0].content}\n\n{one.content}")
         else:
             out.append(one)
     if not any(message.role != "system" for message in out):
         raise invalid("messages", "there is nothing to answer: only system messages.")
+    media = pictures.whole() if pictures is not None else ()
     return Conversation(
         tuple(out),
         tuple(tool.model_dump(exclude_none=True) for tool in tools or ()),
+        media,
         system_given=out[0].role == "system",
         template_kwargs=template_kwargs or {},
     )
 
 
-def _message(message: ChatMessage, place: str) -> Message:
-    text = _text(message.content, f"{place}.content")
+def _message(message: ChatMessage, place: str, pictures: Pictures | None) -> Message:
+    text = _text(message.content, f"{place}.content", message.role, pictures)
     if isinstance(message, AssistantMessage):
         for name in ("audio", "function_call"):
             if getattr(message, name) is not None:
@@ -80,18 +89,28 @@ def _message(message: ChatMessage, place: str) -> Message:
     return Message("user" if message.role == "user" else "system", text, name=message.name)
 
 
-def _text(content: Content | None, place: str) -> str:
+def _text(content: Content | None, place: str, role: str, pictures: Pictures | None) -> str:
+    """Parts of text are lines; an image stands where it stands, with nothing around it, as in the models' own templates."""
+    of_user = pictures if role == "user" else None
     if content is None or isinstance(content, str):
-        return content or ""
-    texts = []
+        return of_user.placed(content) if content and of_user is not None else content or ""
+    text, ends_in_text = "", False
     for number, part in enumerate(content):
+        where = f"{place}.{number}.{part.type}"
+        if part.type == "image_url" and pictures is not None:
+            if of_user is None:
+                raise refused(where, "images stand in messages of the user.")
+            text, ends_in_text = text + of_user.taken(part.image_url, where), False
+            continue
         if part.type not in ("text", "refusal"):
-            raise refused(f"{place}.{number}.{part.type}", "the model of this server takes text only.")
-        text = part.text if part.type == "text" else part.refusal
-        if text is None:
-            raise invalid(f"{place}.{number}.{part.type}", "is missing.")
-        texts.append(text)
-    return "\n".join(texts)
+            takes = "text" if pictures is None else "text and images"
+            raise refused(where, f"the model of this server takes {takes} only.")
+        said = part.text if part.type == "text" else part.refusal
+        if said is None:
+            raise invalid(where, "is missing.")
+        text += ("\n" if ends_in_text else "") + (of_user.placed(said) if of_user is not None else said)
+        ends_in_text = True
+    return text
 
 
 def _arguments(text: str) -> dict[str, Any] | str:

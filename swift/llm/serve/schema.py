@@ -33,13 +33,20 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
+class ImageUrl(Strict):
+    """Where an image is: a data URL, or an https address of a host that the server may ask. ``detail`` low is refused."""
+
+    url: Annotated[str, Field(min_length=1)]
+    detail: Literal["auto", "low", "high"] | None = None
+
+
 class Part(Strict):
     """A piece of a message's content."""
 
     type: Literal["text", "refusal", "image_url", "input_audio", "video_url", "file"]
     text: str | None = None
     refusal: str | None = None
-    image_url: Unsupported = None
+    image_url: ImageUrl | Annotated[str, Field(min_length=1)] | None = None
     input_audio: Unsupported = None
     video_url: Unsupported = None
     file: Unsupported = None
@@ -186,7 +193,7 @@ class Generation(Strict):
 
 
 class ChatRequest(Generation):
-    """A chat completion."""
+    """A chat completion. ``images`` (ms-swift's) stand where the users' texts say ``<image>``."""
 
     messages: Messages
     max_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
@@ -199,6 +206,7 @@ class ChatRequest(Generation):
     parallel_tool_calls: bool | None = None
     chat_template_kwargs: dict[str, Any] | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    images: list[Annotated[str, Field(min_length=1)]] | None = None
     # Notes of the client.
     metadata: dict[str, Any] | None = None
     safety_identifier: str | None = None

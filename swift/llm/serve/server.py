@@ -7,8 +7,9 @@ import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -19,7 +20,7 @@ from swift.llm.serve.site import Site
 from swift.utils.errors import PlanError, StoppedError
 from swift.utils.log import logger
 
-__all__ = ["bind", "check_tls", "serve"]
+__all__ = ["bind", "check_tls", "run_until_end", "serve"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STALLED_MS = 120_000  # a client that takes nothing in for so long is cut off, by the kernel
@@ -189,6 +190,15 @@ async def serve(
         raise site.failure
     if server.ended_by is not None:
         raise StoppedError("ended at once: answers under way were cut off.", 128 + server.ended_by)
+
+
+def run_until_end(main: Coroutine[Any, Any, None]) -> None:
+    """``asyncio.run`` on the quicker event loop where it is installed (there is none for Windows)."""
+    make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with suppress(ImportError):
+        from uvloop import new_event_loop as make_loop
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(main)
 
 
 async def _tell(site: Site) -> None:

@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from swift.llm.chat.service import ChatService, Delta
+from swift.llm.chat.service import ChatService, Delta, ImageError, Prompt
 from swift.llm.core import Conversation, Message, Sampling
+from swift.llm.media.fetch import SYSTEM, Network
 from swift.llm.plan.deploy import HttpPlan
 from swift.llm.serve.desk import Desk
 from swift.llm.serve.errors import ApiError, invalid, refused
 from swift.llm.serve.metrics import Metrics
+from swift.llm.serve.pictures import Pictures, fetched, unreadable
 from swift.utils.errors import DataError, EngineError, EngineFailedError
 
 __all__ = ["Site"]
@@ -27,6 +29,7 @@ __all__ = ["Site"]
 WEIGHTS = "adapter_model.safetensors"
 WARM_LENGTHS, WARM_S = (64, 128, 256, 512), 1.0
 TOKEN_CHARS = 256  # longer than any token of the vocabularies that we know
+MAX_FETCHES = 16  # of all requests at the same time
 T = TypeVar("T")
 
 
@@ -61,6 +64,8 @@ class Site:
         self._default_adapter = default_adapter
         self._loading = asyncio.Lock()
         self._reader = ThreadPoolExecutor(1, "swift-reader")
+        self._fetches = asyncio.Semaphore(MAX_FETCHES)
+        self.network: Network = SYSTEM
 
     # --- names
 
@@ -89,7 +94,7 @@ class Site:
         return {
             "id": name, "object": "model", "created": self.created, "owned_by": self.http.owned_by,
             "root": self.http.names[0] if is_own else name, "parent": None if is_own else self.http.names[0],
-            "max_model_len": self.engine.limits.context,
+            "max_model_len": self.engine.limits.context, "is_multimodal": self.service.takes_images,
         }  # fmt: skip
 
     async def load_adapter(self, name: str, folder: Path) -> None:
@@ -151,6 +156,28 @@ class Site:
         except DataError:
             return False
         return first != second
+
+    # --- images
+
+    def pictures(self, listed: Sequence[str] | None = None) -> Pictures | None:
+        """What collects the images of a request; None where the model takes none."""
+        return Pictures(self.http, listed) if self.service.takes_images else None
+
+    async def seen(self, http: Request, conversation: Conversation, pictures: Pictures) -> Conversation:
+        """The conversation with its images here, as data URLs. Raises ApiError, and what `Desk.attend` does."""
+        http.state.is_long = True
+        work = fetched(conversation, pictures, self.http, self._fetches, self.network)
+        return await self.desk.attend(http.receive, work)
+
+    def prepare(self, conversation: Conversation, pictures: Pictures | None) -> Prompt:
+        """What the engine is to read. Raises DataError, and ApiError that names the field of an image that cannot be read."""
+        try:
+            return self.service.prepare(conversation)
+        except ImageError as error:
+            if pictures is None:
+                raise
+            tag = conversation.media[error.number].tag or ""
+            raise unreadable(error, pictures.places[tag]) from None
 
     # --- long texts
 

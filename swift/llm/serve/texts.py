@@ -173,20 +173,26 @@ def _vector(vector: list[float], form: str | None) -> list[float] | str:
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode() if form == "base64" else vector
 
 
-def tokenize(site: Site, request: TokenizeRequest) -> dict[str, Any]:
-    """The ids of a text, or of a conversation with what opens its answer."""
+async def tokenize(site: Site, request: TokenizeRequest, http: Request) -> dict[str, Any]:
+    """The ids of a text, or of a conversation with what opens its answer; images in it are looked at."""
     if request.model is not None:
         site.adapter_of(request.model)
     if (request.prompt is None) == (request.messages is None):
         raise invalid("prompt", "give either prompt or messages.")
     if request.messages is not None:
-        kwargs = told_to_template(site, request)
-        ids = tuple(site.service.template.encode_prompt(conversation_of(request.messages, request.tools, kwargs)))
+        kwargs, pictures = told_to_template(site, request), site.pictures()
+        read = partial(conversation_of, request.messages, request.tools, kwargs, pictures)
+        conversation = await site.apart(http, read)
+        if pictures is not None and pictures.places:
+            conversation = await site.seen(http, conversation, pictures)
+            ids = (await site.apart(http, partial(site.prepare, conversation, pictures))).ids
+        else:
+            ids = tuple(await site.apart(http, partial(site.service.template.encode_prompt, conversation)))
     else:
         for name in ("tools", "chat_template_kwargs"):
             if getattr(request, name) is not None:
                 raise invalid(name, "has a meaning only with messages.")
-        ids = _encode(site, request.prompt or "", bos=request.add_special_tokens)
+        ids = await site.apart(http, partial(_encode, site, request.prompt or "", bos=request.add_special_tokens))
     return {"tokens": list(ids), "count": len(ids), "max_model_len": site.engine.limits.context}
 
 

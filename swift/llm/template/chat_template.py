@@ -116,6 +116,10 @@ class ChatTemplate:
         rendering = Rendering(self, conversation)
         return self.finished(sources, *self.answered(rendering), rendering.marks.broken)
 
+    def prompt_with_images(self, conversation: Conversation, marks: Sequence[str]) -> list[Atom]:
+        """As `atoms`, up to where the answer begins; each of ``marks`` in a text is an image among the message's parts."""
+        return self._prompt(Rendering(self, conversation, marks))
+
     @cached_property
     def tool_format(self) -> ToolFormat | None:
         """The format in which this template writes calls, as far as one of ours reads it."""

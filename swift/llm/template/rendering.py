@@ -37,10 +37,14 @@ FREE: Final = Marks(*map(chr, _MARKS[:3]))
 
 
 class Rendering:
-    """One conversation on its way through a template: `messages` as the template takes them, `sources` as they came."""
+    """One conversation on its way through a template: `messages` as the template takes them, `sources` as they came.
 
-    def __init__(self, template: ChatTemplate, conversation: Conversation) -> None:
+    ``images``: characters that stand for images in the texts.
+    """
+
+    def __init__(self, template: ChatTemplate, conversation: Conversation, images: Sequence[str] = ()) -> None:
         self._template = template
+        self._images = re.compile("([" + "".join(images) + "])") if images else None
         self.marks = free_marks(conversation)
         self.sources = template.sources_of(conversation)
         mark = self.marks.broken
@@ -84,6 +88,13 @@ class Rendering:
         """The message as this template takes it."""
         shape = self._template.shape
         out = shape.of(message)
+        if self._images is not None and self._images.search(message["content"]):
+            pieces = enumerate(self._images.split(message["content"]))  # every second one is an image
+            out["content"] = [
+                {"type": "image"} if number % 2 else {"type": "text", "text": piece}
+                for number, piece in pieces
+                if piece
+            ]
         if shape.json_arguments and message.get("tool_calls"):
             out["tool_calls"] = [
                 {**call, "function": {**call["function"], "arguments": _as_json(call["function"]["arguments"])}}

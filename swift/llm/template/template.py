@@ -16,6 +16,7 @@ from swift.llm.plan.plans import TemplatePlan
 from swift.llm.template.behaviours import THINKING, tags
 from swift.llm.template.chat_template import ChatTemplate
 from swift.llm.template.encode import Encoder, Tokens
+from swift.llm.template.media import Pictures
 from swift.llm.template.render import CUT, PLAIN, Atom, RowRenderer
 from swift.llm.template.tools import RefusedError, ToolFormat
 from swift.llm.template.weights import last_round, load_weights
@@ -50,6 +51,7 @@ class Template:
         else:
             self._renderer = ChatTemplate(tokenizer.chat_template, tokenizer, plan, load_weights(plan.loss_scale))
         self.tokenizer = self._renderer.tokenizer
+        self._pictures = Pictures(self._renderer, plan)
         self._encoder = Encoder(self.tokenizer, plan.permissive_special_tokens)
         self._written = WrittenRows(self.tokenizer, plan.train_on_inputs)
         self.stop_ids, self.stop_strings = self._stops()
@@ -95,13 +97,25 @@ class Template:
             raise TypeError("a row has no text of its own")
         return self._renderer.write_all(conversation)
 
-    def encode_prompt(self, conversation: Conversation) -> list[int]:
+    def encode_prompt(
+        self, conversation: Conversation, media_texts: Sequence[str] = (), placeholder: str | None = None
+    ) -> list[int]:
         """The ids that generation starts from; a last assistant message is continued.
 
-        Raises DataError where the format cannot express the conversation.
+        ``media_texts``: what stands for each of the conversation's media, control tokens written out; they go where the tags
+        are. ``placeholder`` is the token that the model's chat template writes there. Without them tags are text.
+        Raises DataError where the format cannot express the conversation, and for tags that do not go with the media.
         """
-        tokens = self._encoder.encode([self._atoms(conversation, generate=True)])
-        ids: list[int] = tokens.ids.tolist()
+        if placeholder is None or not media_texts:
+            tokens = self._encoder.encode([self._atoms(conversation, generate=True)])
+            ids: list[int] = tokens.ids.tolist()
+            return ids
+        try:
+            atoms = self._pictures.atoms(conversation, media_texts, placeholder)
+            ids = self._encoder.encode([atoms]).ids.tolist()
+            self._pictures.check(atoms, ids, media_texts)
+        except RefusedError as refused:
+            raise self._refused(conversation, refused) from None
         return ids
 
     def encode(self, conversation: Conversation) -> Encoded | Dropped:
@@ -162,8 +176,11 @@ class Template:
         try:
             return self._rendered(conversation, generate)
         except RefusedError as refused:
-            where = f" ({conversation.place})" if conversation.place is not None else ""
-            raise DataError(f"This conversation does not fit the template {self.name!r}{where}: {refused}.") from None
+            raise self._refused(conversation, refused) from None
+
+    def _refused(self, conversation: Conversation, refused: RefusedError) -> DataError:
+        where = f" ({conversation.place})" if conversation.place is not None else ""
+        return DataError(f"This conversation does not fit the template {self.name!r}{where}: {refused}.")
 
     def _rendered(self, conversation: Conversation, generate: bool = False) -> list[Atom]:
         if conversation.segments or conversation.encoded is not None:

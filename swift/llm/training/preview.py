@@ -5,15 +5,33 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from swift.llm.core import Encoded, Tokenizer
 from swift.llm.plan.memory import human
 from swift.llm.plan.plans import TrainPlan
 
+if TYPE_CHECKING:
+    from swift.tuners.preview import Preview
+
 GREEN, DIM, RESET = "\x1b[32m", "\x1b[2m", "\x1b[0m"
 TOKENS_SHOWN = 400
 SAMPLES_SHOWN = 3
+
+
+def count_parameters(plan: TrainPlan) -> Preview:
+    """What the method will train of the plan's model, counted without weights. Raises PlanError for modules that do not exist."""
+    from swift.llm.model.loaders import auto_class
+    from swift.tuners.preview import empty_model, preview
+
+    model = plan.model
+    return preview(
+        plan.tuner,
+        lambda: empty_model(
+            Path(model.path), trust_remote_code=model.trust_remote_code, auto_class=auto_class(model.loader)
+        ),
+    )
 
 
 def tokens_of(ids: list[int], tokenizer: Tokenizer) -> list[tuple[int, str]]:

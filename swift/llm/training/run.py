@@ -16,6 +16,7 @@ from swift.llm.dataset import prepare
 from swift.llm.dataset.collate import Collator
 from swift.llm.dataset.ledger import write_ledger
 from swift.llm.model.loaders import import_first
+from swift.llm.model.saving import processor_files
 from swift.llm.plan.facts import GIB, free_gib, holds_adapter
 from swift.llm.plan.match import source_of
 from swift.llm.plan.memory import human
@@ -25,7 +26,7 @@ from swift.llm.plan.train import predict_checkpoint_bytes
 from swift.llm.template import Template, open_template
 from swift.llm.template.check import VERDICT, Verdict, verdict_as_json, verify
 from swift.llm.tokenizer import TextTokenizer, load_tokenizer
-from swift.llm.training.preview import show_data, show_samples
+from swift.llm.training.preview import count_parameters, show_data, show_samples
 from swift.utils.errors import DiskError
 from swift.utils.files import write_json_atomic
 from swift.utils.hub import resolve
@@ -118,7 +119,7 @@ def run(plan: TrainPlan, args_json: dict[str, Any], *, debug: bool = False) -> T
             save_model=lambda folder: tuner.save(model, folder),
             load_model=restore,
             penalty=lambda: tuner.penalty(model),
-            tokenizer_files=tokenizer.files,
+            tokenizer_files=(*tokenizer.files, *processor_files(Path(plan.model.path))),
             extra_files=run_files(plan, args_json, verdict),
             predict=predictor(plan, template, tokenizer) if plan.trainer.predict_with_generate else None,
             parameter_groups=tuner.optimizer_groups(model, plan.trainer.learning_rate, plan.trainer.weight_decay),
@@ -170,17 +171,7 @@ def check_before(plan: TrainPlan) -> None:
 
     Raises PlanError for modules that do not exist, DiskError where not even one checkpoint fits.
     """
-    from swift.llm.model.loaders import auto_class
-    from swift.tuners.preview import empty_model, preview
-
-    counted = preview(
-        plan.tuner,
-        lambda: empty_model(
-            Path(plan.model.path),
-            trust_remote_code=plan.model.trust_remote_code,
-            auto_class=auto_class(plan.model.loader),
-        ),
-    )
+    counted = count_parameters(plan)
     needed = predict_checkpoint_bytes(plan, counted.num_parameters, counted.num_trainable, num_saved=counted.num_saved)
     free = free_gib(plan.run_dir) * GIB
     if plan.trainer.save_strategy != "no" and needed > free:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swift.llm.arguments.coerce import checked
@@ -54,18 +53,16 @@ def print_plan(plan: TrainPlan) -> None:
 
 def describe(plan: TrainPlan, tokenizer: Any, prepared: Any) -> list[str]:
     """Rows, steps, trained parameters, memory, disk and the first samples, as lines."""
-    from swift.llm.model.loaders import auto_class
-    from swift.llm.training.preview import count_steps, largest_batch, show_data, show_needs, show_samples
-    from swift.tuners.preview import empty_model, preview
-
-    counted = preview(
-        plan.tuner,
-        lambda: empty_model(
-            Path(plan.model.path),
-            trust_remote_code=plan.model.trust_remote_code,
-            auto_class=auto_class(plan.model.loader),
-        ),
+    from swift.llm.training.preview import (
+        count_parameters,
+        count_steps,
+        largest_batch,
+        show_data,
+        show_needs,
+        show_samples,
     )
+
+    counted = count_parameters(plan)
     steps = plan.trainer.max_steps if plan.data.streaming else count_steps(plan, len(prepared.train))[0]
     tokens, trained = largest_batch(plan, prepared)
     memory = estimate(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from swift.tuners.base import TunerSettings
 from swift.tuners.full.config import FullSettings
 from swift.tuners.vision import inside, vision_names
-from swift.utils.bars import foreign_bars
-from swift.utils.errors import CheckpointError, PlanError
+from swift.tuners.whole import WholeModelTuner
+from swift.utils.errors import PlanError
 from swift.utils.registry import nearest
 
 __all__ = ["FullTuner"]
 
 
-class FullTuner:
+class FullTuner(WholeModelTuner):
     """Trains the weights themselves."""
 
     def __init__(self, settings: TunerSettings) -> None:
@@ -53,28 +52,6 @@ class FullTuner:
         if problems:
             raise PlanError(problems)
         return model
-
-    def save(self, model: Any, folder: Path) -> None:
-        """Write config, generation config and safetensors shards."""
-        with foreign_bars(shown=False):  # the training loop has its own bar
-            model.save_pretrained(str(folder))
-
-    def load(self, model: Any, folder: Path, *, trainable: bool) -> Any:
-        """The checkpoint is a whole model: it must be loaded instead of its base, not over it."""
-        raise CheckpointError(f"{folder}: holds a whole model; load it by its own path, without a base.")
-
-    def merge(self, model: Any) -> Any:
-        """There is nothing to fold in."""
-        return model
-
-    def optimizer_groups(self, model: Any, learning_rate: float, weight_decay: float) -> None:
-        """None: one rate for all."""
-
-    def penalty(self, model: Any) -> None:
-        """None: nothing is added to the loss."""
-
-    def after_step(self, model: Any, step: int, num_steps: int) -> None:
-        """Nothing."""
 
 
 def _no_match(flag: str, prefix: str, names: list[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,13 +10,13 @@ from swift.tuners.base import TunerSettings
 from swift.tuners.layers import find_layers
 from swift.tuners.llamapro.config import LlamaProSettings
 from swift.tuners.llamapro.expand import expand
-from swift.utils.bars import foreign_bars
-from swift.utils.errors import CheckpointError, PlanError
+from swift.tuners.whole import WholeModelTuner
+from swift.utils.errors import PlanError
 
 __all__ = ["LlamaProTuner"]
 
 
-class LlamaProTuner:
+class LlamaProTuner(WholeModelTuner):
     """New blocks that start as the identity; everything else is frozen."""
 
     def __init__(self, settings: TunerSettings) -> None:
@@ -37,28 +36,6 @@ class LlamaProTuner:
                  " first: its layers do more than add to what they are given. Use lora or full."]
             )  # fmt: skip
         return model
-
-    def save(self, model: Any, folder: Path) -> None:
-        """Write config, generation config and safetensors shards of the larger model: any program loads it as it is."""
-        with foreign_bars(shown=False):  # the training loop has its own bar
-            model.save_pretrained(str(folder))
-
-    def load(self, model: Any, folder: Path, *, trainable: bool) -> Any:
-        """The checkpoint is a whole model: it must be loaded instead of its base, not over it."""
-        raise CheckpointError(f"{folder}: holds a whole model; load it by its own path, without a base.")
-
-    def merge(self, model: Any) -> Any:
-        """There is nothing to fold in: the larger model is plain already."""
-        return model
-
-    def optimizer_groups(self, model: Any, learning_rate: float, weight_decay: float) -> None:
-        """None: one rate for all."""
-
-    def penalty(self, model: Any) -> None:
-        """None: nothing is added to the loss."""
-
-    def after_step(self, model: Any, step: int, num_steps: int) -> None:
-        """Nothing."""
 
 
 @torch.no_grad()

@@ -148,7 +148,9 @@ class Told:
     parse = Template.parse
 
 
-@pytest.mark.parametrize("name", [name for name, row in TOOL_FORMATS.items() if row.streaming.around is not None])
+@pytest.mark.parametrize(
+    "name", [name for name, row in TOOL_FORMATS.items() if row.streaming.around is not None or row.typed]
+)
 def test_forced_calls_are_calls_of_the_format(demo: TextTokenizer, name: str) -> None:
     told = Told(demo, name)
     conversation = Conversation((Message("user", "?"),), tools=TOOLS)
@@ -180,8 +182,8 @@ def test_a_thinking_answer_thinks_first() -> None:
 
 def test_formats_without_a_json_object_say_so(demo: TextTokenizer) -> None:
     conversation = Conversation((Message("user", "?"),), tools=TOOLS)
-    with pytest.raises(DataError, match="qwen3_coder"):
-        tool_grammar(Told(demo, "qwen3_coder"), conversation, None)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="lfm2"):
+        tool_grammar(Told(demo, "lfm2"), conversation, None)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="'moon' is asked for; the tools are 'tide', 'sun'"):
         tool_grammar(Told(demo, "hermes"), conversation, "moon")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="no tools"):

@@ -126,6 +126,22 @@ def test_loading_and_unloading(saved: Any, tmp_path: Path) -> None:
         asyncio.run(go(engine))
 
 
+def test_who_gives_up_waiting_for_an_adapter_to_go_stops_nobody(saved: Any) -> None:
+    async def go(engine: PtEngine) -> None:
+        await engine.load_adapter("x", saved["a"][0])
+        steps = engine.generate(ask("long", PROMPTS[4], "x"))
+        tokens = [*(await anext(steps)).token_ids]
+        unloading = asyncio.create_task(engine.unload_adapter("x"))
+        await asyncio.sleep(0)
+        unloading.cancel()
+        tokens += [token async for step in steps for token in step.token_ids]
+        assert tokens == saved["a"][1][4]
+        assert [len(step.token_ids) async for step in engine.generate(ask("next", PROMPTS[0], None))]
+
+    with PtEngine(base()) as engine:
+        asyncio.run(asyncio.wait_for(go(engine), 60))
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [

@@ -211,9 +211,9 @@ def test_close_aborts_and_refuses(model: Any) -> None:
 
 def test_an_error_in_a_step_reaches_its_requests_and_no_other(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with PtEngine(model) as engine:
-        flat = engine._worker.flat
-        assert flat is not None
-        read = flat.read
+        batch = engine._worker.batch
+        assert batch is not None
+        flat, read = batch.flat, batch.flat.read
         calls = iter([torch.OutOfMemoryError("no memory")])
 
         def failing(group: Any, wanted: Any) -> Any:

@@ -147,6 +147,7 @@ def test_whatever_happens_answers_are_those_of_generate(opened: tuple[Any, Wante
 
     with engine:
         asyncio.run(asyncio.wait_for(everybody(), 120))
-        cache_ = engine._worker._cache
+        assert engine._worker.batch is not None
+        cache_ = engine._worker.batch.cache
         cache_.drop(lambda key: True)
         assert (cache_.blocks.num_free, cache_._found) == (cache_.blocks.num_places, {})

@@ -83,7 +83,7 @@ def test_text_alone_trains_the_language_model(folder: Path, tmp_path: Path) -> N
     checkpoint = Path(result.last_checkpoint)
     plan = json.loads((checkpoint.parent / "plan.json").read_text())
     assert plan["tuner"]["target_modules"] == ["model.language_model.ALL"]
-    assert "reads image" in plan["reasons"]["model.loader"]
+    assert "answers about images, and is trained on text alone" in plan["reasons"]["model.reads_images"]
     logged = [json.loads(line) for line in (checkpoint.parent / "logging.jsonl").read_text().splitlines()]
     assert logged[0]["loss"] == pytest.approx(loss_of(folder), rel=1e-5)  # the adapter begins at zero
     from safetensors import safe_open

@@ -20,7 +20,7 @@ from swift.llm.engine.fake import FakeEngine
 from swift.llm.engine.protocol import Limits
 from swift.llm.plan.deploy import HttpPlan, Keys
 from swift.llm.plan.plans import TemplatePlan
-from swift.llm.serve.server import bind, serve
+from swift.llm.serve.server import bind, run_until_end, serve
 from swift.llm.serve.site import Site
 from swift.llm.template import open_template
 from swift.llm.tokenizer import TextTokenizer, load_tokenizer
@@ -75,7 +75,7 @@ def running(
                 task.result()
 
         try:
-            asyncio.run(main())
+            run_until_end(main())
         finally:
             started.set()
 
@@ -123,7 +123,7 @@ def site(tokenizer: TextTokenizer) -> Site:
 
 @pytest.fixture(scope="session")
 def opened(tokenizer: TextTokenizer) -> Opened:
-    """Open a server on the fake engine: ``opened(limits=…, delay_s=…, max_running=…, **http)``."""
+    """Open a server on the fake engine: ``opened(limits=…, delay_s=…, max_running=…, eyes=…, **http)``."""
 
     def open_one(
         *,
@@ -131,11 +131,12 @@ def opened(tokenizer: TextTokenizer) -> Opened:
         delay_s: float = 0.0,
         max_running: int = 8,
         send_buffer: int | None = None,
+        eyes: Any = None,
         **http: Any,
     ) -> AbstractContextManager[Running]:
         engine = FakeEngine(repeat_last(tokenizer), limits=limits, delay_s=delay_s)
         template = open_template("qwen3", tokenizer, TemplatePlan(template_type="qwen3"))
-        return running(ChatService(template, tokenizer, engine), http_plan(**http), max_running, send_buffer)
+        return running(ChatService(template, tokenizer, engine, eyes), http_plan(**http), max_running, send_buffer)
 
     return open_one
 

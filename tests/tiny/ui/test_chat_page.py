@@ -101,6 +101,7 @@ def test_a_chat_is_answered_kept_in_the_browser_and_asked_again(browser: Any, ad
     assert page.locator("#chats label").all_inner_texts() == ["Hello! Who are you?"]
     page.click("#new")
     page.wait_for_function("!document.querySelector('#chat').innerText.includes('Who are you?')")
+    assert page.locator("#attach").count() == 0  # the model reads text
     assert page.strangers == []
 
 

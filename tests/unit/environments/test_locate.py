@@ -106,7 +106,7 @@ def test_locks_that_rows_name_exist_and_hold_what_the_rows_require() -> None:
             if build.lock_path is None:
                 continue
             lines = build.lock_path.read_text(encoding="utf-8").splitlines()
-            locked = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+            locked = dict(line.split(" ;")[0].split("==") for line in lines if line and not line.startswith("#"))
             versions = {name.lower(): version for name, version in locked.items()}
             for wanted in map(Requirement, (build.torch, *build.requires)):
                 assert wanted.specifier.contains(versions[wanted.name.lower()]), f"{row.name}: {wanted}"

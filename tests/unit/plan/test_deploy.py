@@ -25,6 +25,9 @@ def test_defaults() -> None:
     http = resolve()
     assert (http.host, http.port, http.keys.clients, http.keys.admin) == ("0.0.0.0", 8000, (), None)
     assert (http.max_body_bytes, http.request_timeout_s, http.log_requests) == (16 * 2**20, 1800.0, True)
+    assert (http.allowed_image_hosts, http.max_images, http.image_timeout_s) == ((), 16, 20.0)
+    hosts = ("*", "example.org", "*.example.org", "example.org:8443", "http://example.org")
+    assert resolve(allowed_image_hosts=hosts).allowed_image_hosts == hosts
     assert resolve(request_timeout=0.0).request_timeout_s is None
     assert resolve(verbose=False).log_requests is False
 
@@ -49,6 +52,13 @@ def test_keys_are_digests(tmp_path: Path) -> None:
         ({"admin_api_key_file": "a", "adapter_roots": ("/",), "api_key": "x"}, {"a": ["x"]}, "a key of the clients"),
         ({"admin_api_key_file": "a", "adapter_roots": ("/nowhere",)}, {"a": ["x"]}, "no such folder"),
         ({"max_queue": -1}, {}, "--max_queue -1"),
+        ({"max_images": 0}, {}, "--max_images 0"),
+        (
+            {"allowed_image_hosts": ("https://example.org/x",)},
+            {},
+            "--allowed_image_hosts https://example.org/x: is written as",
+        ),
+        ({"allowed_image_hosts": ("exa*mple.org",)}, {}, "--allowed_image_hosts exa*mple.org"),
         ({"max_body_mb": 0.0}, {}, "--max_body_mb 0"),
         ({"max_tokens_limit": 0}, {}, "--max_tokens_limit 0"),
         ({"request_timeout": -1.0}, {}, "--request_timeout"),

@@ -77,6 +77,13 @@ def test_auto_takes_pt_otherwise_and_says_why(vllm: Located | None, given: dict[
     assert why in plan.reasons["backend"]
 
 
+def test_a_model_for_embeddings_stays_with_pt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "MODEL", replace(world.MODEL, is_pooling=True))
+    assert "a model for embeddings (1_Pooling)" in resolve(made()).reasons["backend"]
+    with pytest.raises(PlanError, match=r"--infer_backend vllm: .* is a model for embeddings"):
+        resolve(made(), infer_backend="vllm")
+
+
 def test_a_setting_of_vllm_asks_for_vllm() -> None:
     plan = resolve(made("cpu"), max_num_seqs=3)
     assert plan.engine is not None

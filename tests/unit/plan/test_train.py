@@ -238,6 +238,24 @@ def test_a_plan_of_another_version_is_refused() -> None:
         from_json(unknown, TrainPlan, "plan.json")
 
 
+def test_a_plan_of_the_first_version_is_read_without_what_plans_no_longer_have(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plan = resolve()
+    values = {**to_json(plan), "plan_version": 1}
+    values["data"] = {**values["data"], "longest_first": True}
+    values["trainer"] = {**values["trainer"], "longest_first": True}
+    with caplog.at_level("INFO", logger="swift"):
+        assert [from_json(values, TrainPlan, "old/plan.json") for _ in range(2)] == [plan, plan]
+    assert (
+        caplog.text.count("old/plan.json: is of version 1; left out is what plans no longer have: longest_first") == 1
+    )
+    with pytest.raises(
+        CheckpointError, match=r"unknown keys \['longest_first'\].*Use the version of swift that wrote it"
+    ):
+        from_json({**values, "plan_version": 2}, TrainPlan, "plan.json")
+
+
 def test_explain_shows_values_with_reasons() -> None:
     text = explain(resolve(learning_rate=3e-4))
     assert "learning_rate" in text

@@ -33,28 +33,36 @@ def test_a_thought_is_under_way_until_the_answer_begins() -> None:
     assert (status(), status(content="so"), status(finish="length")) == ("pending", "done", "done")
 
 
-def test_chats_are_kept_opened_and_removed() -> None:
-    kept = state.keep(state.empty(), [USER], "sys")
-    first = kept["current"]
-    kept = state.keep(state.start(kept), [{"role": "user", "content": "x" * 100}], "")
-    assert [title for title, _ in state.labels(kept)] == ["x" * 39 + "…", "Why is the sky blue?"]
-    kept = state.open_chat(kept, first)
-    assert state.current(kept) == ([{"role": "user", "content": "Why is the sky blue?"}], "sys")
-    kept = state.remove(state.remove(kept))
-    assert state.current(kept) == ([], "")
-    assert state.open_chat(kept, "unknown") == kept
+URL = "data:image/png;base64,AAAA"
 
 
-def test_a_new_chat_leaves_no_empty_one_behind() -> None:
-    kept = state.start(state.start(state.empty()))
-    assert len(kept["chats"]) == 1
+def test_pictures_go_with_the_text_behind_them() -> None:
+    picture = state.show_picture(URL, "Picture")
+    answer = {"role": "assistant", "content": f"![x]({URL})"}
+    lost = {"role": "user", "content": "not kept", "metadata": {"title": "Picture"}}
+    assert state.turns_of([picture, picture, USER, answer, lost, picture, answer, picture], "") == [
+        Turn("user", "Why is the sky blue?", (URL, URL)),
+        Turn("assistant", f"![x]({URL})"),  # what the model wrote stays text
+        Turn("user", "", (URL,)),
+        Turn("assistant", f"![x]({URL})"),
+        Turn("user", "", (URL,)),
+    ]
+    assert state.split_pictures([USER, picture, picture]) == ([USER], [URL, URL])
+    assert state.split_pictures([USER]) == ([USER], [])
 
 
-def test_the_oldest_chats_make_room() -> None:
-    kept = state.empty()
-    for number in range(5):
-        kept = state.keep(state.start(kept), [{"role": "user", "content": f"{number} " + "y" * 600_000}], "")
-    assert [title[0] for title, _ in state.labels(kept)] == ["4", "3", "2"]
+@pytest.mark.parametrize(
+    "text", ["![a](http://example.org/a.png)", f"![a]({URL}) and more", "![a](data:text/html;base64,AA)", ""]
+)
+def test_what_is_no_picture(text: str) -> None:
+    assert state.picture_of({"role": "user", "content": text}) is None
+
+
+def test_a_turn_as_the_request_says_it() -> None:
+    assert Turn("user", "x").message() == {"role": "user", "content": "x"}
+    image = {"type": "image_url", "image_url": {"url": URL}}
+    assert Turn("user", "x", (URL,)).message() == {"role": "user", "content": [image, {"type": "text", "text": "x"}]}
+    assert Turn("user", "", (URL, URL)).message() == {"role": "user", "content": [image, image]}
 
 
 def test_settings_say_only_what_was_set() -> None:

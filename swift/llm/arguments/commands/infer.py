@@ -2,27 +2,11 @@
 
 from dataclasses import dataclass
 
-from swift.llm.arguments.answer import AnswerArguments, EngineArguments, RowsArguments
-from swift.llm.arguments.data import DataArguments
-from swift.llm.arguments.fields import redefault
-from swift.llm.arguments.generate import DrawArguments, GenerationArguments, StopArguments
-from swift.llm.arguments.model import ModelArguments, RunArguments
-from swift.llm.arguments.quant import QuantArguments
-from swift.llm.arguments.template import TemplateArguments
-from swift.llm.arguments.tuner import SftTypeArguments
+from swift.llm.arguments.answer import RowsArguments
+from swift.llm.arguments.commands.answering import AnsweringArguments
+from swift.llm.arguments.template import ImageArguments
 
 
 @dataclass(frozen=True, kw_only=True)
-class InferArguments(
-    RunArguments, EngineArguments, StopArguments, DrawArguments, GenerationArguments, RowsArguments, AnswerArguments,
-    QuantArguments, SftTypeArguments, DataArguments, TemplateArguments, ModelArguments,
-):  # fmt: skip
+class InferArguments(RowsArguments, ImageArguments, AnsweringArguments):
     """Arguments of `swift infer`: chat, or answers over a data set."""
-
-    max_length: int = redefault(
-        TemplateArguments, "max_length", -1, help="Most tokens of a prompt; -1 is no limit but the model's.",
-    )  # fmt: skip
-    sft_type: str = redefault(
-        SftTypeArguments, "sft_type", "lora", help="How the checkpoint was tuned. Read from the checkpoint "
-        "itself.",
-    )  # fmt: skip

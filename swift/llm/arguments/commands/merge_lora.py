@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from swift.llm.arguments.commands.infer import InferArguments
+from swift.llm.arguments.commands.answering import AnsweringArguments
 from swift.llm.arguments.merge import CombineArguments
 
 
 @dataclass(frozen=True, kw_only=True)
-class MergeLoraArguments(CombineArguments, InferArguments):
+class MergeLoraArguments(CombineArguments, AnsweringArguments):
     """Arguments of `swift merge-lora`: adapters added into their model."""

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from swift.llm.core import ToolCall
 from swift.llm.template.tools.base import RefusedError, Tool, function_of, to_json
-from swift.llm.template.tools.scan import properties_of
+from swift.llm.template.tools.scan import parameters_of, properties_of
 
 _NOTHING = object()
 _TYPES: Mapping[type, str] = {
@@ -49,12 +49,32 @@ def as_mixed(value: Any) -> str:
 
 
 def schema_of(tools: Sequence[Tool], name: str) -> Mapping[str, Any]:
-    """The described parameters of the tool of that name, empty where there is none."""
+    """The described parameters of the tool of that name, references followed, empty where there is none."""
     for tool in tools:
         function = function_of(tool)
         if function.get("name") == name:
-            return properties_of(function)
+            return {key: resolved(one, parameters_of(function)) for key, one in properties_of(function).items()}
     return {}
+
+
+def resolved(schema: Any, root: Any, depth: int = 8) -> Any:
+    """A schema with what it refers to in its place, as deep as its own variants go; a lone ``allOf`` is what it holds."""
+    if not isinstance(schema, Mapping) or depth == 0:
+        return schema
+    place = schema.get("$ref")
+    if isinstance(place, str) and place.startswith("#/"):
+        found = root
+        for step in place[2:].split("/"):
+            found = found.get(step) if isinstance(found, Mapping) else None
+        if not isinstance(found, Mapping):
+            return schema
+        return resolved({**found, **{key: one for key, one in schema.items() if key != "$ref"}}, root, depth - 1)
+    only = schema.get("allOf")
+    if isinstance(only, list) and len(only) == 1 and isinstance(only[0], Mapping):
+        rest = {key: one for key, one in schema.items() if key != "allOf"}
+        return resolved({**only[0], **rest}, root, depth - 1)
+    variants = {key: schema[key] for key in ("anyOf", "oneOf", "allOf") if isinstance(schema.get(key), list)}
+    return {**schema, **{key: [resolved(one, root, depth - 1) for one in many] for key, many in variants.items()}}
 
 
 def read_value(text: str, schema: Any) -> Any:
@@ -63,7 +83,7 @@ def read_value(text: str, schema: Any) -> Any:
     Where the schema allows only strings, the text itself; where it allows others, what the text reads as, if that is one of
     them. Without a schema, a text that is exactly how a value would be written is that value.
     """
-    kinds = _kinds(schema)
+    kinds = kinds_of(schema)
     if kinds == {"string"}:
         return text
     value = _decoded(text)
@@ -77,7 +97,7 @@ def read_value(text: str, schema: Any) -> Any:
     return value
 
 
-def _kinds(schema: Any) -> set[str]:
+def kinds_of(schema: Any) -> set[str]:
     """The JSON types that a schema allows; empty where it does not say."""
     if not isinstance(schema, Mapping):
         return set()
@@ -90,10 +110,15 @@ def _kinds(schema: Any) -> set[str]:
         found = set()
         for key in ("anyOf", "oneOf", "allOf"):
             for variant in schema.get(key) or ():
-                found |= _kinds(variant)
+                found |= kinds_of(variant)
         if not found and isinstance(schema.get("enum"), list):
             found = {_TYPES.get(type(value), "string") for value in schema["enum"]}
     return found | {"null"} if schema.get("nullable") and found else found
+
+
+def kind_of(value: Any) -> str:
+    """The JSON type of a value."""
+    return _TYPES[type(value)]
 
 
 def _decoded(text: str) -> Any:
