@@ -243,11 +243,9 @@ def _scores(
     if not plan.score_labels:
         return scores, len(labelled), None
     asked = [(one.conversation, one.label) for one in questions if one.label is not None and not one.conversation.media]
-    if len(asked) < len(labelled):
-        told = (
-            f"{len(labelled) - len(asked):,} labels belong to images: perplexity and token accuracy are of the others"
-        )
-        logger.warning("%s", told)
+    num_seen = sum(one.label is not None and bool(one.conversation.media) for one in questions)
+    if num_seen:
+        logger.warning("%s labels belong to images: perplexity and token accuracy are of the others", f"{num_seen:,}")
     if not asked:
         return scores, len(labelled), None
     try:
