@@ -87,10 +87,22 @@ class FlatModel:
     @contextmanager
     def own_attention(self, adapter: int | None = None) -> Iterator[None]:
         """The model's own attention for a while, all of it with one adapter; within another such block it changes nothing."""
+        with self._put_back():
+            self.restore()
+            self.layers.serving.parts, self.layers.serving.everywhere = {}, adapter
+            yield
+
+    @contextmanager
+    def cached_attention(self) -> Iterator[None]:
+        """The cached attention for a while, inside a block of the model's own: a batch may be read there."""
+        with self._put_back():
+            self.engage()
+            yield
+
+    @contextmanager
+    def _put_back(self) -> Iterator[None]:
         before, serving = self._causal.config._attn_implementation, self.layers.serving
         outer = serving.parts, serving.everywhere
-        self.restore()
-        serving.parts, serving.everywhere = {}, adapter
         try:
             yield
         finally:

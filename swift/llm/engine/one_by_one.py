@@ -22,8 +22,8 @@ __all__ = ["OneByOne"]
 class OneByOne:
     """``flat`` is the same model for batches, where it can have them.
 
-    ``meanwhile`` does what came in while ``model.generate`` holds the thread; it is called at each token, and says False
-    where all is to end.
+    ``meanwhile`` does what came in while ``model.generate`` holds the thread, and lets the batch go on; it is called at each
+    token, and says False where all is to end.
     """
 
     def __init__(self, model: Any, flat: FlatModel | None, in_flight: InFlight, meanwhile: Callable[[], bool]) -> None:

@@ -148,7 +148,11 @@ class Worker:
         return False
 
     def _meanwhile(self) -> bool:
+        """Between two tokens of a request that is answered alone: all others go on by one step."""
         goes_on = self._do_jobs(wait=False)
+        if goes_on and self.batch is not None and self.batch.schedule:
+            with self.batch.flat.cached_attention():
+                self.batch.step()
         self.outbox.flush()
         return goes_on
 

@@ -107,6 +107,24 @@ def test_beams_draw_from_the_request_alone(engine: PtEngine) -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
+def test_others_go_on_while_one_is_answered_alone(engine: PtEngine) -> None:
+    beams = ask("beams", replace(DRAW, num_beams=3, max_new_tokens=50))
+    plain = [ask(f"p{i}", replace(DRAW, max_new_tokens=4 + i), (3, 1, 4, i)) for i in range(4)]
+    expected = [engine.generate_batch([request])[0] for request in (beams, *plain)]
+    ended: list[str] = []
+
+    async def follow(request: GenerateRequest) -> list[int]:
+        steps = await collect(engine, request)
+        ended.append(request.id)
+        return [token for step in steps for token in step.token_ids]
+
+    async def together() -> list[list[int]]:
+        return await asyncio.gather(*map(follow, (beams, *plain)))
+
+    assert asyncio.run(together()) == expected
+    assert ended[-1] == "beams"
+
+
 def test_the_context_ends_an_answer(engine: PtEngine) -> None:
     steps = asyncio.run(collect(engine, ask("a", Sampling(), tuple(range(60)))))
     assert (len(steps), steps[-1].finish) == (4, "length")
