@@ -17,6 +17,11 @@ for _name in [name for name in os.environ if name.startswith(("SWIFT_", "WANDB_"
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="true", OMP_WAIT_POLICY="PASSIVE", MPLBACKEND="Agg")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their argument: what is in them (a compressed file's time of day) may differ between two workers, names of tests may not."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prepared data and downloads go to a folder of the test run, never to the user's home."""

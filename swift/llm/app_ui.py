@@ -21,6 +21,7 @@ from swift.llm.answering.planning import make_infer_plan
 from swift.llm.arguments.commands import AppUiArguments
 from swift.llm.arguments.given import given_in_python
 from swift.llm.plan.app_ui import AppUiPlan, check_app_ui, resolve_app_ui
+from swift.llm.plan.deploy import SERVER_NEEDS
 from swift.llm.plan.explain import run_or_show
 from swift.llm.plan.facts import read_keys
 from swift.utils.errors import EngineError, PlanError
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["app_ui_main", "main", "make_plan", "run"]
 
 NEEDS = ("gradio>=6.20", "openai>=2")
-SERVER_NEEDS = ("fastapi>=0.115", "uvicorn>=0.30", "httpcore>=1.0.5")
 WATCH_S = 0.5
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from swift.llm.answering.planning import make_infer_plan
 from swift.llm.arguments.commands import DeployArguments
 from swift.llm.arguments.given import given_in_python
-from swift.llm.plan.deploy import DeployPlan, resolve_deploy, resolve_http
+from swift.llm.plan.deploy import SERVER_NEEDS, DeployPlan, resolve_deploy, resolve_http
 from swift.llm.plan.explain import run_or_show
 from swift.llm.plan.facts import read_keys
 from swift.llm.plan.infer import sampling_of
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     import socket
 
 __all__ = ["deploy_main", "main", "make_plan", "run"]
-
-NEEDS = ("fastapi>=0.115", "uvicorn>=0.30", "httpcore>=1.0.5")
 
 
 def make_plan(args: DeployArguments, sources: Mapping[str, str] | None = None) -> DeployPlan:
@@ -46,7 +44,7 @@ def _read_keys(args: DeployArguments) -> dict[str, list[str]]:
 
 def run(plan: DeployPlan) -> None:
     """Load the model and serve it until a signal ends it. Raises SwiftError."""
-    require(*NEEDS, extra="serve")
+    require(*SERVER_NEEDS, extra="serve")
     from swift.llm.serve.server import bind, check_tls
 
     check_tls(plan.http.ssl_keyfile, plan.http.ssl_certfile)

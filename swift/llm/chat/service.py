@@ -166,13 +166,12 @@ class ChatService:
             )
         return Prompt(tuple(ids), self.eyes.beside(look, ids))
 
-    def tool_grammar(self, conversation: Conversation, name: str | None = None) -> Grammar:
+    def tool_grammar(self, conversation: Conversation, prompt: Prompt, name: str | None = None) -> Grammar:
         """What forces a call of the tool ``name``, or of any of the conversation's (None).
 
-        Raises DataError for an unknown tool, or where the template's tool format has no such grammar.
+        ``prompt``: what `prepare` made of the conversation. Raises DataError for an unknown tool, or where the template's tool format has no such grammar.
         """
-        opened = self._opened(conversation, self.template.encode_prompt(conversation))
-        return tool_grammar(self.template, conversation, name, opened=opened)
+        return tool_grammar(self.template, conversation, name, opened=self._opened(conversation, prompt.ids))
 
     def _opened(self, conversation: Conversation, prompt: Sequence[int]) -> bool:
         return opens_thinking(self.template, conversation, lambda: self.tokenizer.decode(prompt[-32:]))

@@ -153,7 +153,7 @@ class Worker:
         if goes_on and self.batch is not None and self.batch.schedule:
             with self.batch.flat.cached_attention():
                 self.batch.step()
-        self.outbox.flush()
+        self._tell()
         return goes_on
 
     def _tell(self) -> None:

@@ -15,7 +15,10 @@ from typing import Any
 from swift.llm.plan.plans import InferPlan
 from swift.llm.plan.problems import Problems, Reasons
 
-__all__ = ["DeployPlan", "HttpPlan", "Keys", "resolve_deploy", "resolve_http"]
+__all__ = ["SERVER_NEEDS", "DeployPlan", "HttpPlan", "Keys", "resolve_deploy", "resolve_http"]
+
+SERVER_NEEDS = ("fastapi>=0.115", "uvicorn>=0.30", "httpcore>=1.0.5")
+"""What the server imports: the extra `serve`."""
 
 MIB = 2**20
 IMAGE_HOST = re.compile(r"(http://)?(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)(:[0-9]{1,5})?")

@@ -69,10 +69,10 @@ def _read(site: Site, request: ChatRequest, pictures: Pictures | None) -> _Asked
 
 def _streams(site: Site, request: ChatRequest, asked: _Asked, pictures: Pictures | None) -> list[AsyncIterator[Delta]]:
     conversation, grammar = asked.conversation, asked.grammar
+    prompt = site.prepare(conversation, pictures)  # one that cannot be is refused before anything is begun
     if asked.forced:
         name = asked.forced if isinstance(asked.forced, str) else None
-        grammar = site.service.tool_grammar(conversation, name)
-    prompt = site.prepare(conversation, pictures)  # one that cannot be is refused before anything is begun
+        grammar = site.service.tool_grammar(conversation, prompt, name)
     out = []
     for number in range(request.n or 1):
         stream = site.service.stream(

@@ -107,6 +107,6 @@ def test_adapters_and_grammars_reach_the_engine(tokenizer: TextTokenizer) -> Non
 
 def test_a_forced_call_has_a_grammar(tokenizer: TextTokenizer) -> None:
     service, _ = serve(tokenizer, "")
-    grammar = service.tool_grammar(ASKED, "tide")
+    grammar = service.tool_grammar(ASKED, service.prepare(ASKED), "tide")
     assert grammar.kind == "lark"
     assert "tide" in grammar.text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +15,7 @@ import pytest
 pytest.importorskip("gradio", reason="the pages' packages are not installed: pip install swift[ui]")
 pytest.importorskip("fastapi")
 pytest.importorskip("PIL")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (apt-get install chromium)"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # gradio's use of pandas, at every event
     pytest.mark.filterwarnings(
         "ignore:unclosed resource:ResourceWarning"
@@ -74,14 +70,6 @@ def address(model_folder: Path, engine: FakeEngine) -> Iterator[str]:
             yield page.launch("127.0.0.1", free_port(), block=False)[0]
         finally:
             page.blocks.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 def visit(context: Any, address: str) -> Any:

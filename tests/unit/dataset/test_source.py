@@ -115,7 +115,7 @@ def test_a_folder_is_read_without_its_metadata(tmp_path: Path) -> None:
         ("x.jsonl.zst", b"plain", r"damaged or cut off"),
         ("x.jsonl.bz2", b"plain", r"damaged or cut off"),
         ("x.jsonl.xz", b"plain", r"damaged or cut off"),
-        ("x.csv.gz", gzip.compress(b"query,response\n" * 99)[:12], r"cut off in its header"),
+        ("x.csv.gz", gzip.compress(b"query,response\n" * 99, mtime=0)[:12], r"cut off in its header"),
         ("x.parquet", b"PAR1 not really", r"not a parquet file"),
         ("x.parquet", b"", r"not a parquet file"),
         ("x.arrow", b"ARROW1 not really", r"not an Arrow file"),
