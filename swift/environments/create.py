@@ -100,7 +100,7 @@ def create(
     check: Callable[[Located], None] | None = None,
     say: Progress = logger.info,
 ) -> Located:
-    """Make the environment of a row, or return the one that is whole already (``again``: make it anew).
+    """Make the environment of a row, or return the one that is there and loads (``again``: make it anew).
 
     One process at a time; another that asks for the same one waits and finds it made. ``check`` is given the new one before it
     takes its place, and refuses by raising. Raises EnvironmentsError with what went wrong and where the log is, DiskError.
@@ -111,10 +111,13 @@ def create(
         raise EnvironmentsError(f"{row.name}: {row.title} needs an NVIDIA GPU, and this machine shows none.")
     with locked(root / f".{row.name}.lock", f"another process works on the environment {row.name}; waiting for it"):
         found = locate(row, root, gpu=gpu)
+        why = found.why if found.state in ("stale", "broken") else None
         if found.usable and not again:
-            return found
-        if found.state in ("stale", "broken"):
-            say(f"the environment that is there is made again: {found.why}")
+            why = _damage(row, found)
+            if why is None:
+                return found
+        if why is not None:
+            say(f"the environment that is there is made again: {why}")
         _sweep(row, root)
         _check_disk(build, root)
         folder = root / f".{row.name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
@@ -133,6 +136,17 @@ def create(
             raise error
         _sweep(row, root)
         return locate(row, root, gpu=gpu)
+
+
+def _damage(row: EnvironmentRow, found: Located) -> str | None:
+    """Why an environment that looks whole is not: its modules do not load. This interpreter is not ours to repair."""
+    if found.state != "ready" or found.python is None:
+        return None
+    try:
+        check_imports(row, found.python)
+    except EnvironmentsError as error:
+        return str(error).partition("\nMake it again")[0]
+    return None
 
 
 def remove(row: EnvironmentRow, root: Path) -> bool:

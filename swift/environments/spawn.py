@@ -36,19 +36,27 @@ IN_USE = ("address already in use", "eaddrinuse", "errno 98")
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a family of processes has done since each began: seconds in which it ran or waited for a free core, by process id;
-    pages and bytes that all of them brought from the disk."""
+    """What a family of processes has done since each began, by process id: seconds in which it ran, and in which its threads
+    together waited for a free core; pages and bytes that all of them brought from the disk."""
 
-    busy_s: Mapping[int, float]
+    ran_s: Mapping[int, float]
+    waited_s: Mapping[int, float]
     from_disk: int
 
-    def is_more_than(self, before: Work, idle_s: float) -> bool:
-        """Whether anything was done since: one process busy for more than ``idle_s``, any reading, processes that came or went."""
-        return (
-            self.busy_s.keys() != before.busy_s.keys()
-            or any(seconds - before.busy_s[pid] > idle_s for pid, seconds in self.busy_s.items())
-            or self.from_disk != before.from_disk
-        )
+    def is_more_than(self, before: Work, passed_s: float, idle_share: float, idle_s: float) -> bool:
+        """Whether anything was done in the ``passed_s`` since: any reading, processes that came or went, or one that ran for
+        more than ``idle_share`` of the time in which it was not kept waiting for a core, and ``idle_s`` besides.
+
+        Waiting alone is no work: on a crowded machine who looks for work and sleeps again is kept waiting, too, each time it
+        wakes. What it runs, of the time in which it runs or sleeps, is the same as on an empty machine, and so it is for who works.
+        """
+        if self.ran_s.keys() != before.ran_s.keys() or self.from_disk != before.from_disk:
+            return True
+        for pid, ran_s in self.ran_s.items():
+            free_s = max(0.0, passed_s - max(0.0, self.waited_s[pid] - before.waited_s[pid]))
+            if ran_s - before.ran_s[pid] > idle_s + idle_share * free_s or free_s < idle_share * passed_s:
+                return True
+        return False
 
 
 class ServerProcess:
@@ -97,17 +105,19 @@ class ServerProcess:
 
     def work(self) -> Work | None:
         """What it and its children have done up to now; None where there is no /proc to say it."""
-        busy_s: dict[int, float] = {}
+        ran_s: dict[int, float] = {}
+        waited_s: dict[int, float] = {}
         from_disk = 0
         for pid in guard.descendants(self.pid):
             with suppress(OSError, ValueError, IndexError):  # one that ended meanwhile
                 # behind the name: state, parent, ..., [9] major faults, [11] user and [12] system time
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                busy_s[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") + _waited_s(pid)
+                waited_s[pid] = _waited_s(pid)
+                ran_s[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
                 from_disk += int(fields[9])
                 found = re.search(r"^read_bytes: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)
                 from_disk += int(found[1]) if found else 0
-        return Work(busy_s, from_disk) if busy_s else None
+        return Work(ran_s, waited_s, from_disk) if ran_s else None
 
     def death(self, wait_s: float = 0.0) -> str | None:
         """How it ended, with the last lines of its log; None while it runs. Waits up to ``wait_s`` for an end under way."""
@@ -206,7 +216,7 @@ def _wait(server: ServerProcess, is_ready: Callable[[ServerProcess], bool], time
 
 
 def _waited_s(pid: int) -> float:
-    """For how long its threads could have run and got no core: on a crowded machine slow work is mostly that."""
+    """For how long its threads could have run and got no core."""
     waited = 0
     for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         with suppress(OSError, IndexError):

@@ -65,12 +65,29 @@ class Pool:
         self, layer: int, places: torch.Tensor, keys: torch.Tensor, values: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Put ``keys`` (Hk, T, D) and ``values`` (Hk, T, Dv) at ``places`` (T,); returns all of the layer's."""
-        if layer not in self._layers:
-            self._layers[layer] = (self._room(keys), self._room(values))
-        stored = self._layers[layer]
+        stored = self._stored(layer, keys, values)
         stored[0].index_copy_(1, places, keys)
         stored[1].index_copy_(1, places, values)
         return stored
+
+    def put(self, start: int, layers: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        """Copy keys (Hk, T, D) and values (Hk, T, Dv) of each layer to ``start``. Raises EngineError for other shapes."""
+        for number, pair in enumerate(layers):
+            for tensor, new in zip(self._stored(number, *pair), pair, strict=True):
+                target = tensor[:, start : start + new.shape[1]]
+                if target.shape != new.shape:
+                    raise EngineError(f"layer {number} keeps {tuple(target.shape)}, and {tuple(new.shape)} came.")
+                target.copy_(new)
+
+    def lift(self, start: int, count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Copies of ``count`` tokens in all layers, in the CPU's memory, as `put` takes them."""
+        pairs = [self._layers[number] for number in sorted(self._layers)]
+        return [(_aside(keys, start, count), _aside(values, start, count)) for keys, values in pairs]
+
+    def _stored(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if layer not in self._layers:
+            self._layers[layer] = (self._room(keys), self._room(values))
+        return self._layers[layer]
 
     def _room(self, like: torch.Tensor) -> torch.Tensor:
         shape = (like.shape[0], self.num_tokens, like.shape[2])
@@ -85,6 +102,11 @@ class Pool:
         for pair in self._layers.values():
             for tensor in pair:
                 tensor[:, target : target + count] = tensor[:, source : source + count]
+
+
+def _aside(tensor: torch.Tensor, start: int, count: int) -> torch.Tensor:
+    part = tensor[:, start : start + count]
+    return part.clone() if part.device.type == "cpu" else part.cpu()
 
 
 @dataclass(frozen=True, slots=True)

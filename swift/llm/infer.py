@@ -39,6 +39,8 @@ def run(plan: InferPlan) -> RowsResult | None:
                 "answering the %s rows that training would validate on (%.3g of --dataset); --val_dataset answers all rows",
                 f"{len(rows.questions):,}", plan.data.test_ratio,
             )  # fmt: skip
+        elif plan.data.dataset and plan.data.val_dataset:
+            logger.info("answering the rows of --val_dataset alone: those of --dataset are for training")
         with open_service(plan, media_root=Path.cwd()) as service:
             result = answer_rows(plan, rows, service, sampling)
         print("\n".join(result.lines()), flush=True)
@@ -59,7 +61,7 @@ def run(plan: InferPlan) -> RowsResult | None:
 def _rows(plan: InferPlan, data: DataPlan) -> Rows:
     from swift.llm.answering.rows import read_rows
 
-    return read_rows(data, plan.show_dataset_sample, images=plan.model.reads_images and plan.engine is None)
+    return read_rows(data, plan.show_dataset_sample, images=plan.answers_images)
 
 
 def show(plan: InferPlan) -> None:

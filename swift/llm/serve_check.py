@@ -14,10 +14,11 @@ from swift.llm.answering.planning import make_infer_plan
 from swift.llm.answering.service import fetch, open_engine, open_text
 from swift.llm.arguments.environments import ServeCheckArguments
 from swift.llm.arguments.given import given_in_python
+from swift.llm.catalog.registries import TUNER_MAPPING
 from swift.llm.core import Conversation, Encoded, Message, Sampling
 from swift.llm.engine.protocol import Engine, GenerateRequest
 from swift.llm.plan.explain import explain
-from swift.llm.plan.plans import InferPlan
+from swift.llm.plan.plans import InferPlan, TunerPlan
 from swift.llm.template import Template
 from swift.utils.errors import PlanError
 from swift.utils.files import write_json_atomic
@@ -62,7 +63,10 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``adapter``: how far the adapted log-probabilities are from the base's and from the merged model's, None without one."""
+    """``adapter``, None without one: the largest differences of the adapted model's log-probabilities ``from_base`` and
+    ``from_merged``, all three as training computes them. Where the engine has the adapter by name also ``served_from_base``,
+    between what it says with and without it, and ``served_base``, what it says without it from the training code's base.
+    """
 
     model: str
     backend: str
@@ -80,11 +84,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What an engine made of a prompt: new tokens, their log-probabilities, and those of prompt and answer read again."""
+    """What an engine made of a prompt: new tokens, their log-probabilities, and those of prompt and answer read again;
+    ``base``: read once more without the adapter, where that is asked for by name."""
 
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...]
     scores: tuple[float, ...]
+    base: tuple[float, ...] = ()
 
 
 def main(parsed: Any) -> int:
@@ -129,8 +135,13 @@ def check(plan: InferPlan, tolerance: float, num_tokens: int) -> Report:
     conversations = [Conversation(messages) for messages in QUESTIONS]
     prompts = [tuple(template.encode_prompt(conversation)) for conversation in conversations]
     adapter = _adapter(plan)
-    own = replace(plan, backend="pt", engine=None, merge=None, adapters=(), default_adapter=None, adapter=adapter)
-    backends = {"pt": own} | ({plan.backend: plan} if plan.engine is not None else {})
+    # Adapters by name are LoRA, with whatever they were trained.
+    tuner = plan.tuner or TunerPlan(sft_type="lora", code=TUNER_MAPPING.find("lora").tuner or "")
+    own = replace(
+        plan, backend="pt", engine=None, merge=None, adapters=(), default_adapter=None, adapter=adapter, tuner=tuner
+    )
+    served = plan.backend if plan.engine is not None else "pt by name"
+    backends = {"pt": own} | ({served: plan} if plan.engine is not None or plan.default_adapter is not None else {})
     answers = {name: _answers(one, template, prompts, num_tokens) for name, one in backends.items()}
     trained = _Trained(own)
     compared, problems = [], []
@@ -148,15 +159,17 @@ def check(plan: InferPlan, tolerance: float, num_tokens: int) -> Report:
                 problems.append(f"{name} differs from the training code for {one.question!r}")
     told = None
     if adapter is not None:
-        told = trained.adapter_differences(
-            [(*prompt, *answer.tokens) for prompt, answer in zip(prompts, answers["pt"], strict=True)]
-        )
+        told = trained.adapter_differences(prompts, answers["pt"], answers.get(served, ()))
         if told["from_base"] <= tolerance:
             problems.append(
                 "the adapter changes no log-probability by more than the tolerance: it cannot be seen to be applied"
             )
         if told["from_merged"] > tolerance:
             problems.append("the merged model differs from the adapted one")
+        if told.get("served_from_base", math.inf) <= tolerance:
+            problems.append(f"{served} says the same with the adapter as without it")
+        if told.get("served_base", 0.0) > tolerance:
+            problems.append(f"{served} without the adapter differs from the base")
     return Report(
         plan.model.model_type or plan.model.path,
         plan.backend,
@@ -192,18 +205,32 @@ class _Trained:
             ]  # (T, V)
         return logits.float().log_softmax(-1)
 
-    def adapter_differences(self, sequences: Sequence[Sequence[int]]) -> dict[str, float]:
-        """The largest differences of the tokens' log-probabilities: adapted from base, adapted from merged."""
+    def adapter_differences(
+        self, prompts: Sequence[tuple[int, ...]], own: Sequence[_Answer], served: Sequence[_Answer]
+    ) -> dict[str, float]:
+        """See `Report`: of the answers of pt, and of what the engine says of its own with the adapter and without it."""
         from swift.llm.model.load import load_model
         from swift.tuners import open_tuner
 
         assert self._plan.tuner is not None
+        sequences = [(*prompt, *answer.tokens) for prompt, answer in zip(prompts, own, strict=True)]
         adapted = [self._of_tokens(ids, self._model) for ids in sequences]
         base_model = load_model(self._plan.model)
         base = [self._of_tokens(ids, base_model) for ids in sequences]
+        differences = {}
+        if any(answer.base for answer in served):
+            without = [answer.base for answer in served]
+            differences["served_from_base"] = _largest([answer.scores for answer in served], without)
+            differences["served_base"] = _largest(
+                without,
+                [
+                    self._of_tokens((*prompt, *answer.tokens), base_model)
+                    for prompt, answer in zip(prompts, served, strict=True)
+                ],
+            )
         merged_model = open_tuner(self._plan.tuner).merge(self._model)
         merged = [self._of_tokens(ids, merged_model) for ids in sequences]
-        return {"from_base": _largest(adapted, base), "from_merged": _largest(adapted, merged)}
+        return {"from_base": _largest(adapted, base), "from_merged": _largest(adapted, merged), **differences}
 
     def _of_tokens(self, ids: Sequence[int], model: Any) -> list[float]:
         table = self.logprobs(ids, model)
@@ -238,10 +265,15 @@ async def _ask(
         async for step in engine.generate(request):
             tokens += step.token_ids
             logprobs += [entry.logprob for entry in step.logprobs]
-        scores: tuple[float, ...] = ()
-        if adapter is None:  # the protocol's score is of the model as it was opened
-            scores = tuple((await engine.score([[*prompt, *tokens]]))[0])
-        return _Answer(tuple(tokens), tuple(logprobs), scores)
+        whole = (*prompt, *tokens)
+        scores = tuple((await engine.score([whole]))[0])  # of the model as it was opened
+        if adapter is None:
+            return _Answer(tuple(tokens), tuple(logprobs), scores)
+        again = GenerateRequest(
+            f"again-{number}", whole, Sampling(max_new_tokens=1), adapter=adapter, prompt_logprobs=0
+        )
+        told = [entry.logprob async for step in engine.generate(again) for entry in step.prompt_logprobs]
+        return _Answer(tuple(tokens), tuple(logprobs), tuple(told), base=scores)
 
     return list(await asyncio.gather(*(one(number, prompt) for number, prompt in enumerate(prompts))))
 
@@ -298,18 +330,24 @@ def _is_prefix(template: Template, conversation: Conversation, prompt: tuple[int
 def lines(report: Report) -> list[str]:
     """The report as a table."""
     told = [f"{report.model} on {report.backend}, tolerance {report.tolerance:g} nats"]
-    told.append(f"{'engine':<9} {'tokens':>6}  {'as pt':<12} {'gap':>8} {'logprobs':>9} {'scores':>8}  question")
+    told.append(f"{'engine':<10} {'tokens':>6}  {'as pt':<12} {'gap':>8} {'logprobs':>9} {'scores':>8}  question")
     for one in report.answers:
         same = "equal" if one.same_tokens else f"to token {one.first_difference}"
         mark = "" if one.is_well else "  DIFFERENT"
         told.append(
-            f"{one.engine:<9} {one.num_tokens:>6}  {same:<12} {one.gap:>8.4f} {one.max_logprob_difference:>9.4f}"
+            f"{one.engine:<10} {one.num_tokens:>6}  {same:<12} {one.gap:>8.4f} {one.max_logprob_difference:>9.4f}"
             f" {one.max_score_difference:>8.4f}  {one.question!r}{mark}"
         )
     if report.adapter is not None:
+        far = report.adapter
         told.append(
-            f"adapter: up to {report.adapter['from_base']:.4f} from the base, {report.adapter['from_merged']:.6f} from the merged model"
+            f"adapter: up to {far['from_base']:.4f} from the base, {far['from_merged']:.6f} from the merged model"
         )
+        if "served_base" in far:
+            told.append(
+                f"as served by name: up to {far['served_from_base']:.4f} from its base, which is"
+                f" {far['served_base']:.4f} from the training code's"
+            )
     told += [f"problem: {problem}" for problem in dict.fromkeys(report.problems)]
     told.append("all equal" if report.is_well else f"DIFFERENT: {len(report.problems)} problem(s)")
     return told

@@ -174,9 +174,13 @@ def open_page(client: ChatClient, *, title: str, is_base: bool = False) -> Page:
         )
         loaded = blocks.load(None, None, parts.all, js="swiftChat.open")
         loaded.then(lambda: gr.update(interactive=True), None, parts.message, show_progress="hidden")
-        new.click(None, None, parts.all, js="swiftChat.start")
-        delete.click(None, None, parts.all, js="swiftChat.remove")
-        chats.input(None, chats, parts.all, js="swiftChat.choose")
+        here = [parts.chat, system]
+        for left in (
+            new.click(None, here, parts.all, js="swiftChat.start", cancels=parts.running),
+            delete.click(None, None, parts.all, js="swiftChat.remove", cancels=parts.running),
+            chats.input(None, [chats, *here], parts.all, js="swiftChat.choose", cancels=parts.running),
+        ):
+            parts.rest_after(left)
     return Page(blocks, client, i18n)
 
 
@@ -206,7 +210,7 @@ class _ChatTab:
         asked = [self.chat, model, system, *controls.all]
         with_pictures = "async (text, shown) => [text, shown, await swiftChat.take()]"
         keep: dict[str, Any] = {"fn": None, "inputs": [self.chat, system], "outputs": chats, "js": "swiftChat.keep"}
-        running = []
+        self.running: list[Any] = []  # the answers that are being written, to cancel them
         for begin in (
             self.message.submit(
                 self._add, [self.message, self.chat, pictures], shown, js=with_pictures, show_progress="hidden"
@@ -215,16 +219,23 @@ class _ChatTab:
             self.chat.edit(self._edit, self.chat, shown, show_progress="hidden"),
         ):
             saved = begin.then(**keep)
-            answering = saved.then(self._answer, asked, [self.chat, self.counts], show_progress="hidden")
-            ended = answering.then(**keep)
-            ended.then(self._rest, None, self.message, show_progress="hidden")
-            running.append(answering)
+            answering = saved.then(
+                self._answer, asked, [self.chat, self.counts], show_progress="hidden", concurrency_limit=None
+            )
+            self.rest_after(answering.then(**keep))
+            self.running.append(answering)
+        for other in (self.chat.retry, self.chat.edit):  # the answer that they replace
+            other(None, None, None, cancels=self.running)
         # what a cancelled event was followed by does not happen: keep what there is, and give the box back
-        stopped = self.message.stop(**keep, cancels=running)
-        stopped.then(self._rest, None, self.message, show_progress="hidden")
-        undone = self.chat.undo(self._undo, self.chat, [self.chat, self.message, pictures])
-        undone.then(None, pictures, None, js="swiftChat.giveBack").then(**keep)
-        self.chat.clear(**keep)
+        self.rest_after(self.message.stop(**keep, cancels=self.running))
+        emptied = "(system) => [[], swiftChat.keep([], system)]"
+        self.rest_after(self.chat.clear(None, system, [self.chat, chats], js=emptied, cancels=self.running))
+        undone = self.chat.undo(self._undo, self.chat, [self.chat, self.message, pictures], cancels=self.running)
+        self.rest_after(undone.then(None, pictures, None, js="swiftChat.giveBack").then(**keep))
+
+    def rest_after(self, event: Any) -> None:
+        """Let the next message be sent when ``event`` is over."""
+        event.then(self._rest, None, self.message, show_progress="hidden")
 
     @staticmethod
     def _busy(text: str = "") -> Any:
@@ -306,7 +317,9 @@ def _completion_tab(client: ChatClient, say: Any, model: Any, controls: _Control
         if answer is not None:
             yield written + answer.content, answer.counts()
 
-    running = go_on.click(complete, [text, model, *controls.all], [text, counts], show_progress="hidden")
+    running = go_on.click(
+        complete, [text, model, *controls.all], [text, counts], show_progress="hidden", concurrency_limit=None
+    )
     stop.click(None, None, None, cancels=[running])
 
 

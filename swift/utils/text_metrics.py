@@ -1,17 +1,18 @@
 """How close an answer's text is to its label: exact match, ROUGE-L and BLEU-4, from their published definitions.
 
-Words are runs of letters and digits; a Chinese, Japanese or Korean character is a word of its own, and so is each other
-sign. Case does not count.
+Words are runs of letters and digits; a Chinese, Japanese or Korean character is a word of its own. Case does not count. For
+BLEU each other sign is a word, too, as in sacrebleu; ROUGE leaves signs out, as rouge_score does.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-__all__ = ["bleu_4", "rouge_l", "text_scores", "words"]
+__all__ = ["bleu_4", "rouge_l", "spoken", "text_scores", "words"]
 
 # Scripts without blanks between words: kana, CJK ideographs (extension A, unified, compatibility, the planes above), Hangul.
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003ffff"
@@ -19,8 +20,14 @@ _WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+|[^\w\s]|_")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in lower case."""
+    """The words and signs of a text, in lower case."""
     return _WORD.findall(text.lower())
+
+
+def spoken(text: str) -> list[str]:
+    """The words of a text without its signs; of a text that has nothing else (a label ``+``), the signs."""
+    found = words(text)
+    return [word for word in found if unicodedata.category(word[0])[0] not in "PS"] or found
 
 
 def rouge_l(answer: Sequence[str], label: Sequence[str]) -> float:
@@ -63,10 +70,9 @@ def text_scores(answers: Sequence[str], labels: Sequence[str]) -> dict[str, floa
         raise ValueError(f"{len(answers)} answers, {len(labels)} labels")
     if not answers:
         return {}
-    split = [(words(answer), words(label)) for answer, label in zip(answers, labels, strict=True)]
     equal = sum(answer.strip() == label.strip() for answer, label in zip(answers, labels, strict=True))
     return {
         "exact_match": 100 * equal / len(answers),
-        "rouge-l": 100 * sum(rouge_l(answer, label) for answer, label in split) / len(split),
-        "bleu-4": 100 * bleu_4([answer for answer, _ in split], [label for _, label in split]),
+        "rouge-l": 100 * sum(map(rouge_l, map(spoken, answers), map(spoken, labels))) / len(answers),
+        "bleu-4": 100 * bleu_4(list(map(words, answers)), list(map(words, labels))),
     }

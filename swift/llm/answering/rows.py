@@ -242,22 +242,35 @@ def _scores(
     scores = compare([answer for answer, _ in pairs], [label for _, label in pairs])
     if not plan.score_labels:
         return scores, len(labelled), None
-    asked = [(one.conversation, one.label) for one in questions if one.label is not None and not one.conversation.media]
-    num_seen = sum(one.label is not None and bool(one.conversation.media) for one in questions)
-    if num_seen:
-        logger.warning("%s labels belong to images: perplexity and token accuracy are of the others", f"{num_seen:,}")
+    asked = [(one.conversation, one.label) for one in questions if one.label is not None]
+    num_all = len(asked)
+    if not service.engine.limits.media:
+        asked = [pair for pair in asked if not pair[0].media]
+    if len(asked) < num_all:
+        logger.warning(
+            "perplexity and token accuracy are without %s labels of rows with images: the engine %s does not measure them",
+            f"{num_all - len(asked):,}", plan.backend,
+        )  # fmt: skip
     if not asked:
         return scores, len(labelled), None
     try:
         found = asyncio.run(
             measure(
-                service.engine, service.template, asked, adapter=plan.default_adapter, max_batch=plan.max_batch_size
+                service.engine,
+                service.template,
+                asked,
+                service.prepare,
+                adapter=plan.default_adapter,
+                max_batch=plan.max_batch_size,
             )
         )
     except EngineError as error:
         return scores, len(labelled), str(error)
     if found.num_skipped:
-        logger.warning("%s labels are not measured: with their prompts they are too long", f"{found.num_skipped:,}")
+        logger.warning(
+            "%s labels are not measured: with their prompts they are too long, or an image cannot be read",
+            f"{found.num_skipped:,}",
+        )
     return {**scores, **found.scores()}, len(labelled), None
 
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from swift.llm.chat.constraint import Constrainer
 from swift.llm.chat.service import ChatService
 from swift.llm.engine.protocol import Engine
+from swift.llm.plan.facts import read_pooling
 from swift.llm.plan.plans import GeneratePlan, InferPlan, MergePlan
 from swift.llm.template import Template, open_template
 from swift.llm.template.check import verify
@@ -65,8 +66,8 @@ def open_service(plan: InferPlan, *, media_root: Path | None = None) -> Iterator
 
 
 def _eyes(plan: InferPlan) -> Eyes | None:
-    """What reads images, for a model in this process that does; one whose folder lacks the means answers about text."""
-    if plan.engine is not None or not plan.model.reads_images:
+    """What reads images, where they are answered; a model whose folder lacks the means answers about text."""
+    if not plan.answers_images:
         return None
     from transformers import AutoConfig
 
@@ -96,25 +97,17 @@ def open_engine(plan: InferPlan, constrain: Constrainer | None = None) -> Iterat
     from swift.llm.engine.pt import PtEngine
 
     model = _load(plan)
+    pooling = read_pooling(Path(plan.model.path))
     with PtEngine(
         model,
         max_batch=plan.max_batch_size,
         context=plan.context,
         constrain=constrain,
-        embeddings=_pooling(Path(plan.model.path)),
+        embeddings=None if pooling == "other" else pooling,
     ) as engine:
         for adapter in plan.adapters:
             asyncio.run(engine.load_adapter(adapter.name, adapter.path))
         yield engine
-
-
-def _pooling(folder: Path) -> Literal["mean", "last"] | None:
-    """How a model for embeddings makes one vector of many, as sentence-transformers writes it down; None: it is not one."""
-    path = folder / "1_Pooling" / "config.json"
-    if not path.is_file():
-        return None
-    modes = read_json(path)
-    return "mean" if modes.get("pooling_mode_mean_tokens") else "last" if modes.get("pooling_mode_lasttoken") else None
 
 
 def _write_generation_config(plan: InferPlan) -> None:

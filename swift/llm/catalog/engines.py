@@ -35,6 +35,12 @@ ENGINES = (
         adapters=True,
         grammars=True,
         keyed=True,
+        embeddings=True,
+        pictures=(
+            "Idefics3ForConditionalGeneration",
+            "Qwen2VLForConditionalGeneration",
+            "Qwen2_5_VLForConditionalGeneration",
+        ),
         help="A process of its own, for many requests at a time. GPUs; on CPUs it starts slowly and answers fast.",
     ),
     EngineRow(

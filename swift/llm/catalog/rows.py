@@ -244,7 +244,9 @@ class EngineRow:
 
     ``module`` has its ``command`` and ``variables``, ``dialect`` is the class that speaks with it. ``arguments`` are those of the
     command line that are this engine's. ``gpu``: nothing runs without one. ``adapters``: it serves adapters by name; ``grammars``: it keeps
-    answers to a grammar; ``keyed``: it asks for a key that only we know.
+    answers to a grammar; ``keyed``: it asks for a key that only we know; ``embeddings``: it can be started for vectors
+    instead of answers; ``pictures``: it reads images itself, and the architectures of which it was seen to read them as the
+    model's own processor does.
     """
 
     name: str
@@ -257,4 +259,6 @@ class EngineRow:
     adapters: bool = False
     grammars: bool = False
     keyed: bool = False
+    embeddings: bool = False
+    pictures: tuple[str, ...] = ()
     help: str = ""

@@ -21,8 +21,8 @@ from swift.llm.chat.reading import TextReader
 from swift.llm.chat.sorting import CallDelta, Sorter, opens_thinking
 from swift.llm.chat.tool_grammar import tool_grammar
 from swift.llm.core import Conversation, Grammar, Message, Sampling, Tokenizer, ToolCall
-from swift.llm.engine.protocol import Engine, Finish, GenerateRequest
-from swift.llm.media.images import MOST_PIXELS, open_image
+from swift.llm.engine.protocol import Engine, Finish, GenerateRequest, Pictures
+from swift.llm.media.images import MOST_PIXELS, as_png, open_image
 from swift.llm.media.sources import read_source
 from swift.llm.template import Template
 from swift.utils.errors import DataError, EngineError, SwiftError
@@ -46,10 +46,13 @@ class ImageError(DataError):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the engine reads: ``ids``, and beside them ``media``, the model's inputs for images, where there are any."""
+    """What the engine reads: ``ids``, and where there are images, beside them the model's inputs for those (``media``), or the
+    images themselves (``pictures``), as the engine asks for it.
+    """
 
     ids: tuple[int, ...]
     media: Mapping[str, Any] | None = None
+    pictures: Pictures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,7 @@ class ChatService:
     @property
     def takes_images(self) -> bool:
         """Whether conversations may hold images."""
-        return self.eyes is not None and self.engine.limits.media
+        return self.eyes is not None and (self.engine.limits.media or self.engine.limits.pictures > 0)
 
     def encode(self, conversation: Conversation) -> tuple[int, ...]:
         """The prompt's ids, without media. Raises DataError for one that the template cannot express or that is over its limit."""
@@ -131,20 +134,26 @@ class ChatService:
             ids = ids[-limit:]
         return tuple(ids)
 
-    def prepare(self, conversation: Conversation) -> Prompt:
-        """What the engine is to read. With images this takes a while, and waits for those at an address: not for an event loop.
+    def prepare(self, conversation: Conversation, then: Sequence[int] = ()) -> Prompt:
+        """What the engine is to read, and ``then`` behind it. With images this takes a while, and waits for those at an address: not for an event loop.
 
         Raises DataError as `encode`, and for images that cannot be had, read or answered (`ImageError` names the image).
         """
         if not conversation.media:
-            return Prompt(self.encode(conversation))
+            return Prompt((*self.encode(conversation), *then))
         other = sorted({media.kind for media in conversation.media} - {"image"})
         if other:
             raise DataError(f"the conversation holds {' and '.join(other)}: this version answers about images only.")
         if self.eyes is None:
             raise DataError("the conversation holds images, and the model reads text only.")
-        if not self.engine.limits.media:
-            raise DataError("the conversation holds images, and the engine takes text only. The engine pt reads them.")
+        limits = self.engine.limits
+        if not limits.media and len(conversation.media) > limits.pictures:
+            raise DataError(
+                f"the conversation holds {len(conversation.media)} images, and the engine reads at most {limits.pictures}"
+                " (--limit_mm_per_prompt)."
+                if limits.pictures
+                else "the conversation holds images, and the engine takes text only. The engine pt reads them."
+            )
         images, room = [], MOST_TOGETHER
         for number, media in enumerate(conversation.media):
             try:
@@ -156,15 +165,20 @@ class ChatService:
                     )
             except DataError as error:
                 raise ImageError(number, f"image {number + 1} of {len(conversation.media)}: {error}") from error
-        look = self.eyes.look(images)
-        ids = self.template.encode_prompt(conversation, look.texts, self.eyes.placeholder)
+        look = self.eyes.look(images) if limits.media else None
+        texts, placeholder = look.texts if look is not None else self.eyes.texts(images), self.eyes.placeholder
+        ids = self.template.encode_prompt(conversation, texts, placeholder)
         limit = self.template.plan.max_length
         if limit is not None and len(ids) > limit:
             raise DataError(
                 f"the prompt has {len(ids):,} tokens with its images, limit {limit:,} (--max_length). --rescale_image makes"
                 " images smaller."
             )
-        return Prompt(tuple(ids), self.eyes.beside(look, ids))
+        ids = [*ids, *then]
+        if look is not None:
+            return Prompt(tuple(ids), self.eyes.beside(look, ids))
+        folded = self.template.encode_prompt(conversation, [placeholder] * len(images), placeholder)
+        return Prompt(tuple(ids), pictures=Pictures(tuple(map(as_png, images)), (*folded, *then)))
 
     def tool_grammar(self, conversation: Conversation, prompt: Prompt, name: str | None = None) -> Grammar:
         """What forces a call of the tool ``name``, or of any of the conversation's (None).
@@ -208,9 +222,12 @@ class ChatService:
             logprobs=logprobs,
             grammar=grammar,
             media=prompt.media,
+            pictures=prompt.pictures,
         )
         stop = (*self.template.stop_strings_for(conversation), *sampling.stop)
-        async with aclosing(self._deltas(request, stop)) as deltas:  # type: ignore[type-var]
+        answered = self._deltas(request, stop)
+        del prompt, request  # images are large: they are the engine's now, for as long as it needs them
+        async with aclosing(answered) as deltas:  # type: ignore[type-var]
             async for delta in deltas:
                 piece = sorter.push(delta.text, is_end=delta.finish is not None)
                 yield Delta(  # not `replace`, which looks at every field: this is done for every token
@@ -256,20 +273,22 @@ class ChatService:
         reader = TextReader(self.tokenizer, stop, self._logprob_text if request.logprobs is not None else None)
         num_tokens, reused = 0, 0
         prompt_logprobs: tuple[TextLogprob, ...] = ()
-        async with aclosing(self.engine.generate(request)) as steps:  # type: ignore[type-var]
+        answered, num_prompt, stop_ids = self.engine.generate(request), len(request.prompt), request.stop_ids
+        del request  # as above
+        async with aclosing(answered) as steps:  # type: ignore[type-var]
             async for step in steps:
                 num_tokens += len(step.token_ids)
                 reused += step.num_reused
                 if step.prompt_logprobs:
                     prompt_logprobs = tuple(map(self._logprob_text.of, step.prompt_logprobs))
                 ids, logprobs = step.token_ids, step.logprobs
-                if step.finish == "stop" and ids and ids[-1] in request.stop_ids:
+                if step.finish == "stop" and ids and ids[-1] in stop_ids:
                     ids, logprobs = ids[:-1], logprobs[: len(ids) - 1]
                 text, told = reader.push(ids, logprobs, is_end=step.finish is not None)
                 finish = "stop" if reader.stopped is not None else step.finish
                 if text or told or finish is not None:
                     yield Delta(
-                        text, finish, num_tokens, len(request.prompt), logprobs=told,
+                        text, finish, num_tokens, num_prompt, logprobs=told,
                         prompt_logprobs=prompt_logprobs, num_reused=reused,
                     )  # fmt: skip
                     reused, prompt_logprobs = 0, ()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from swift.llm.chat.json_space import JSON_SPACE
@@ -17,13 +18,14 @@ from swift.llm.template.tools import ToolFormat
 from swift.llm.template.tools.values import kind_of, kinds_of, resolved
 from swift.utils.errors import DataError
 
-__all__ = ["Tagged", "tagged"]
+__all__ = ["CannotError", "Tagged", "choices_of", "parameters_by_name", "tagged"]
 
 # Private characters, which no format writes: they stand for an argument's name and for its value.
 _KEY, _VALUE = "\ue002", "\ue003"
 _WHOLE = ("$ref", "anyOf", "oneOf", "allOf", "not", "if", "patternProperties")
 _OF_TEXTS = ("pattern", "minLength", "maxLength")
 _VARIANTS = ("anyOf", "oneOf", "allOf")
+_WHERE = "calls of {!r} cannot be forced: "
 _TAG = re.compile(r"</?[A-Za-z_][\w:]*[>= ]")
 _NO_TAG = "^([^<]|<+[^/A-Za-z_<])*$"
 _ANYTHING = "any value without tags"
@@ -82,34 +84,21 @@ class Tagged:
 
         Arguments come in the schema's order, those that are not required may be left out. Raises DataError.
         """
-        if not isinstance(parameters, Mapping):
-            parameters = {}
-        where = f"calls of {function!r} cannot be forced: "
-        for word in _WHOLE:
-            if word in parameters:
-                raise DataError(
-                    f"{where}its parameters have {word!r} beside or for their properties. Use `tool_choice` auto."
-                )
-        required = [str(key) for key in parameters.get("required") or ()]
-        properties = {key: one for key, one in (parameters.get("properties") or {}).items() if one is not False}
-        properties |= {key: True for key in required if key not in properties}
-        shared = {key: parameters[key] for key in ("$defs", "definitions") if key in parameters}
+        properties, required, shared = parameters_by_name(function, parameters)
         lines, row = [], []
         for number, (key, schema) in enumerate(properties.items()):
             one = f"{name}_{number}"
-            try:
+            with CannotError.told(function, key):
                 if not key or re.search(r'[<>"\n]|^\s|\s$', key):
-                    raise _CannotError("is no name that this format can write")
-                lines += self._value(one, resolved(schema, parameters), shared, literal)
-            except _CannotError as error:
-                raise DataError(f"{where}its argument {key!r} {error}. Use `tool_choice` auto.") from None
+                    raise CannotError("is no name that this format can write")
+                lines += self._value(one, schema, shared, literal)
             lines.append(f"{one}: {literal(self._before.replace(_KEY, key))} {one}_value")
             row.append(one + ("" if key in required else "?"))
         return [f"{name}: {' '.join(row) or json.dumps('')}", *lines]
 
     def _value(self, one: str, schema: Any, shared: Mapping[str, Any], literal: Callable[[str], str]) -> list[str]:
         """The rules of a value and what stands behind it."""
-        kinds, choices = kinds_of(schema), _choices(schema)
+        kinds, choices = kinds_of(schema), choices_of(schema)
         if choices is not None:
             written = [literal(self._choice(value, literal) + self._behind) for value in choices]
             return [f"{one}_value: {' | '.join(written)}"]
@@ -129,7 +118,7 @@ class Tagged:
         bounds = {word for word in _OF_TEXTS if f'"{word}"' in json.dumps(schema)}
         if bounds:
             if kinds != {"string"} or not bounds <= set(schema) or "pattern" in bounds:
-                raise _CannotError(f"has {sorted(bounds)}, which a grammar of this format does not follow")
+                raise CannotError(f"has {sorted(bounds)}, which a grammar of this format does not follow")
             text = f"{one.upper()}_BOUND"
             least, most = schema.get("minLength", 0), schema.get("maxLength", "")
             lines = [f"{text}: TEXT & /(?s:.){{{least},{most}}}/"]
@@ -146,18 +135,46 @@ class Tagged:
                 return word
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         if any(tag in text for tag in self._tags) or (text and literal(text) != json.dumps(text, ensure_ascii=False)):
-            raise _CannotError(f"may be {value!r}, which holds a tag of the format or a control token")
+            raise CannotError(f"may be {value!r}, which holds a tag of the format or a control token")
         return text
 
 
 _ENDING = re.compile(r'((?:"(?:[^"\\]|\\.)*" ?)*)((?:<\[\d+\]>.*)?)', re.DOTALL)
 
 
-class _CannotError(Exception):
+class CannotError(Exception):
     """What a parameter has that no grammar says; its text follows the parameter's name."""
 
+    @staticmethod
+    @contextmanager
+    def told(function: str, key: str) -> Iterator[None]:
+        """Say of which parameter it is. Raises DataError."""
+        try:
+            yield
+        except CannotError as error:
+            raise DataError(f"{_WHERE.format(function)}its argument {key!r} {error}. Use `tool_choice` auto.") from None
 
-def _choices(schema: Any) -> list[Any] | None:
+
+def parameters_by_name(function: str, parameters: Any) -> tuple[dict[str, Any], list[str], dict[str, Any]]:
+    """A function's parameters with their references followed, the names of those that must be given, and shared definitions.
+
+    Raises DataError where more is asked of all of them together.
+    """
+    if not isinstance(parameters, Mapping):
+        parameters = {}
+    for word in _WHOLE:
+        if word in parameters:
+            raise DataError(
+                f"{_WHERE.format(function)}its parameters have {word!r} beside or for their properties. Use `tool_choice` auto."
+            )
+    required = [str(key) for key in parameters.get("required") or ()]
+    properties = {key: one for key, one in (parameters.get("properties") or {}).items() if one is not False}
+    properties |= {key: True for key in required if key not in properties}
+    shared = {key: parameters[key] for key in ("$defs", "definitions") if key in parameters}
+    return {key: resolved(one, parameters) for key, one in properties.items()}, required, shared
+
+
+def choices_of(schema: Any) -> list[Any] | None:
     """The values that a schema allows, where it lists them."""
     if not isinstance(schema, Mapping):
         return None
@@ -167,21 +184,21 @@ def _choices(schema: Any) -> list[Any] | None:
         return [schema["const"]]
     if schema.get("type") == "null":
         return [None]
-    variants = [_choices(one) for one in schema.get("anyOf") or schema.get("oneOf") or ()]
+    variants = [choices_of(one) for one in schema.get("anyOf") or schema.get("oneOf") or ()]
     if not variants or any(one is None for one in variants):
         return None
     return [value for one in variants for value in one or ()]
 
 
 def _untagged(schema: Any, tags: Sequence[str]) -> dict[str, Any]:
-    """A schema whose texts hold no tag. Raises _CannotError where it asks for one."""
+    """A schema whose texts hold no tag. Raises CannotError where it asks for one."""
     if schema is True or schema == {}:
         return {"$ref": f"#/$defs/{_ANYTHING}"}
     if not isinstance(schema, Mapping):
         return {"not": {}}
     told = json.dumps([schema.get("enum"), schema.get("const"), list(schema.get("properties") or ())])
     if any(tag in told for tag in tags):
-        raise _CannotError("asks for texts that hold a tag of the format")
+        raise CannotError("asks for texts that hold a tag of the format")
     made = dict(schema)
     for key in ("properties", "$defs", "definitions"):
         if key in made:

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from swift.llm.chat.json_space import JSON_SPACE
-from swift.llm.chat.tagged_grammar import tagged
+from swift.llm.chat.pythonic_grammar import Pythonic, pythonic
+from swift.llm.chat.tagged_grammar import Tagged, tagged
 from swift.llm.core import Conversation, Grammar, Message, ToolCall
 from swift.llm.template import Template
 from swift.llm.template.tools import ToolFormat
@@ -31,7 +32,7 @@ def tool_grammar(template: Template, conversation: Conversation, name: str | Non
     """The Lark grammar (llguidance's dialect) of one call of ``name``, or of one or more of any tools (None).
 
     ``opened``: the answer begins within the reasoning, which then comes first. Raises DataError for an unknown tool, for a
-    format whose arguments are neither a JSON object nor tagged one by one, and for a schema that tags cannot express.
+    format whose arguments are neither a JSON object nor written one by one, and for a schema that these ways cannot express.
     """
     functions = {str(one.get("name")): one for one in map(_function, conversation.tools)}
     if not functions:
@@ -39,14 +40,19 @@ def tool_grammar(template: Template, conversation: Conversation, name: str | Non
     if name is not None and name not in functions:
         raise DataError(f"a call of {name!r} is asked for; the tools are {', '.join(map(repr, functions))}.")
     fmt = template.tool_format
-    if fmt is None or not (fmt.streaming.around is not None or fmt.streaming.channels or tagged(fmt)):
+    if fmt is None or not (fmt.streaming.around is not None or fmt.streaming.channels or _apart(fmt)):
         told = (
             "has no tool format"
             if fmt is None
-            else f"writes calls as {fmt.name!r} does, whose arguments are no JSON object"
+            else f"writes calls as {fmt.name!r} does, and a grammar cannot follow it"
         )
         raise DataError(f"calls cannot be forced: the template {template.name!r} {told}. Use `tool_choice` auto.")
     return Grammar("lark", _lark(template, fmt, functions, name, opened))
+
+
+def _apart(fmt: ToolFormat) -> Tagged | Pythonic | None:
+    """How a format writes each argument apart; None where it writes them as one object."""
+    return tagged(fmt) or pythonic(fmt)
 
 
 def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -57,7 +63,7 @@ def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
 def _lark(template: Template, fmt: ToolFormat, functions: Mapping[str, Any], name: str | None, opened: bool) -> str:
     names = [name] if name is not None else list(functions)
     firsts, nexts, closing = [], [], ""
-    tags = tagged(fmt)
+    tags = _apart(fmt)
     mark, arguments = (_HERE, _HERE) if tags is None else (tags.pair, tags.arguments)
     lines = [] if tags is None else tags.terminals()
     for number, one in enumerate(names):

@@ -16,7 +16,7 @@ from swift.llm.engine.sampling import Sampler, check_chosen, choose, logprobs_of
 from swift.llm.engine.schedule import Running
 from swift.utils.errors import EngineError
 
-__all__ = ["embed_alone", "generate_alone", "score_alone", "takes_images"]
+__all__ = ["embed_alone", "first_logits", "generate_alone", "on_device", "score_alone", "takes_images"]
 
 GoOn = Callable[[Step], bool]
 
@@ -53,6 +53,18 @@ def generate_alone(model: Any, item: Running, go_on: GoOn) -> Step:
     finish: Finish = "stop" if ends or (chooser is not None and chooser.is_done) else "length"
     found = chooser.logprobs[watch.sent : len(answer)] if chooser is not None else []
     return Step(tuple(answer[watch.sent :]), finish, tuple(found))
+
+
+def first_logits(model: Any, prompt: Sequence[int], media: Mapping[str, Any]) -> tuple[int, torch.Tensor]:
+    """The likeliest next token as ``generate`` has it, and the logits (V) of the one after it."""
+    ids = torch.tensor([prompt], device=model.device)
+    config = _config(Sampling(), (), 2)
+    config.min_new_tokens = 2  # the model's own end may come first
+    config.output_logits = config.return_dict_in_generate = True
+    output = model.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config, **on_device(model, media)
+    )
+    return int(output.sequences[0, len(prompt)]), output.logits[1][0]
 
 
 def takes_images(model: Any) -> bool:

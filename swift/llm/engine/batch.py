@@ -5,8 +5,9 @@ Belongs to the engine's thread; knows nothing of threads, and of adapters only t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -14,6 +15,7 @@ from swift.llm.engine.blocks import Blocks
 from swift.llm.engine.cache import Cache
 from swift.llm.engine.failures import readable
 from swift.llm.engine.flat import FlatModel
+from swift.llm.engine.images import Images
 from swift.llm.engine.inflight import InFlight
 from swift.llm.engine.memory import cache_tokens
 from swift.llm.engine.protocol import Constraint, Limits, Step, TokenLogprob
@@ -26,11 +28,12 @@ __all__ = ["Batch"]
 class Batch:
     """A model that reads flat batches, its cache, and who takes part in its steps. ``limits``: what it can do of those given.
 
-    ``max_cached_tokens``: None takes what the machine can spare.
+    ``flat`` is ``model`` for flat batches. ``max_cached_tokens``: None takes what the machine can spare.
     """
 
     def __init__(
         self,
+        model: Any,
         flat: FlatModel,
         in_flight: InFlight,
         limits: Limits,
@@ -42,6 +45,7 @@ class Batch:
         blocks = Blocks(num_tokens, limits.context or num_tokens)
         flat.make_room(blocks.num_places)
         self.flat, self._in_flight = flat, in_flight
+        self._images = Images(model, flat)
         self.cache = Cache(blocks, flat.copy)
         self.cache_bytes = blocks.num_places * flat.bytes_per_token
         self.limits = replace(
@@ -54,18 +58,37 @@ class Batch:
             max_batch,
             max_step_tokens,
             whole_prompts=flat.long_positions is not None,
-            key_of=_keys(flat),
+            key_of=self._key_of,
+            store=flat,
         )
         self._in_step: list[Running] = []
+
+    def takes(self, item: Running) -> bool:
+        """Whether it can be answered in steps; the images of one that can are in its ``sight`` from now on."""
+        request = item.request
+        if request.sampling.num_beams > 1:
+            return False
+        if request.media is None:
+            return True
+        item.sight = self._images.sight(request, item.adapter)
+        if item.sight is not None:
+            item.request = replace(request, media=None)
+        return item.sight is not None
 
     def step(self) -> None:
         """One turn. Where it fails (out of memory, for one), whoever was in it is told, and all others go on."""
         try:
             step = self.schedule.next_step()
             self._in_step = [item for item, _ in step]
-            for group in self.flat.groups(step):
+            for group in self.flat.groups([pair for pair in step if not pair[0].is_unseen]):
                 self._in_step = [item for item, _ in group]
-                self._read(group)
+                wanted = [_num_wanted(item, count) for item, count in group]
+                self._take(group, wanted, self.flat.read(group, wanted).float())
+            for item, count in step:
+                if item.is_unseen:
+                    self._in_step = [item]
+                    num = _num_wanted(item, count)
+                    self._take([(item, count)], [num], self._images.read(item, num).float())
         except Exception as error:
             failed = readable(error)
             for item in self._in_step:
@@ -76,9 +99,14 @@ class Batch:
         """Leave the model as it was."""
         self.flat.close()
 
-    def _read(self, group: list[tuple[Running, int]]) -> None:
-        wanted = [_num_wanted(item, count) for item, count in group]
-        logits = self.flat.read(group, wanted).float()  # (sum of wanted, V)
+    def _key_of(self, item: Running) -> Hashable | None:
+        """What cached values depend on beside the tokens; None where they depend on more than can be told."""
+        if not self.flat.can_reuse:
+            return None
+        return item.adapter, self.flat.is_long(len(item.tokens)), item.sight.name if item.sight is not None else None
+
+    def _take(self, group: Sequence[tuple[Running, int]], wanted: Sequence[int], logits: torch.Tensor) -> None:
+        """What follows from having read a group: ``logits`` (sum of ``wanted``, V)."""
         rows, done, start = [], [], 0
         for (item, num_read), num in zip(group, wanted, strict=True):
             assert item.held is not None
@@ -122,13 +150,6 @@ class Batch:
                 self._in_flight.send(item, _answered(item, token, found.get(row)))
             except Exception as error:
                 self._in_flight.drop(item, error)
-
-
-def _keys(flat: FlatModel) -> Callable[[Running], Hashable | None]:
-    """What cached values depend on beside the tokens; None where they depend on more than can be told."""
-    if flat.can_reuse:
-        return lambda item: (item.adapter, flat.is_long(len(item.tokens)))
-    return lambda item: None
 
 
 def _num_wanted(item: Running, num_read: int) -> int:

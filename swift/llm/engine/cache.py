@@ -21,14 +21,16 @@ _PIECE = 16  # tokens of one hash; a shorter beginning is not worth looking for
 class Held:
     """A block and the ``tokens`` it belongs to, of which the first ``count`` are in it.
 
-    ``key``: what else the values depend on (adapter, rope frequencies); None: they are of no use to anybody else.
+    ``key``: what else the values depend on (adapter, rope frequencies, images); None: they are of no use to anybody else.
+    ``offset``: how far the positions of tokens behind them are from their places (images may take fewer, or more).
     """
 
-    __slots__ = ("block", "count", "key", "marks", "tokens")
+    __slots__ = ("block", "count", "key", "marks", "offset", "tokens")
 
     def __init__(self, block: Block, tokens: list[int], count: int, key: Hashable | None) -> None:
         self.block, self.tokens, self.count, self.key = block, tokens, count, key
         self.marks: list[int] = []
+        self.offset = 0
 
 
 class Cache:
@@ -49,12 +51,15 @@ class Cache:
         """Share of the places that requests hold which run, 0 to 1."""
         return self._num_held / self.blocks.num_places
 
-    def open(self, tokens: list[int], key: Hashable | None, num_reusable: int) -> Held | None:
+    def open(self, tokens: list[int], key: Hashable | None, num_reusable: int, least: int = 0) -> Held | None:
         """A block with room for ``tokens``, holding already what was found of the first ``num_reusable``.
 
-        None where there is no room, even with nothing kept. ``tokens`` may grow; `grow` follows.
+        What was found is nothing where it is less than the ``least``. None where there is no room, even with nothing kept.
+        ``tokens`` may grow; `grow` follows.
         """
         best, shared = self._best(tokens, key, num_reusable)
+        if shared < least:
+            best, shared = None, 0
         if best is not None and best in self._kept:
             self._kept.move_to_end(best)
             if shared == best.count:
@@ -70,6 +75,7 @@ class Cache:
         held = Held(block, tokens, shared, key)
         if best is not None and shared:
             self._copy(best.block.start, block.start, shared)
+            held.offset = best.offset
         self._num_held += block.size
         self._mark(held)
         return held

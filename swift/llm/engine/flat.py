@@ -30,23 +30,25 @@ class FlatModel:
     ``long_positions``: the length from which on rope scaling uses other frequencies (longrope); values from before it are
     of no use after it. None for all other models. ``bytes_per_token``: what the cache takes. ``layers``: its linear layers
     and their adapters. ``can_reuse``: whether a token's keys and values depend on nothing but the tokens before it.
+    ``causal``: the model itself.
     """
 
     def __init__(self, model: Any) -> None:
-        self._causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self._config = self._causal.config.get_text_config()
-        self._own = self._causal.config._attn_implementation
+        self.causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._config = self.causal.config.get_text_config()
+        self._own = self.causal.config._attn_implementation
         if self._own == "sdpa" and getattr(self._config, "attn_logit_softcapping", None) is not None:
             self._own = "eager"  # transformers' sdpa leaves Gemma 2's cap out (seen in 5.17), which gives other answers
-        self.device: torch.device = self._causal.get_input_embeddings().weight.device
+        self.device: torch.device = self.causal.get_input_embeddings().weight.device
         rope = getattr(self._config, "rope_parameters", None) or {}
         is_long = rope.get("rope_type") == "longrope"
         self.long_positions: int | None = int(rope["original_max_position_embeddings"]) if is_long else None
         # Methods of ours that act at the ends of the prompt make values depend on where it ends.
-        self.can_reuse = not any(type(m).__module__.startswith("swift.tuners.reft") for m in self._causal.modules())
+        self.can_reuse = not any(type(m).__module__.startswith("swift.tuners.reft") for m in self.causal.modules())
+        self.num_layers: int = self._config.num_hidden_layers
         self.bytes_per_token = 0
         self._pool = Pool(4 * _PROBE)
-        self.layers = Layers(self._causal, getattr(model, "peft_config", {}).values())
+        self.layers = Layers(self.causal, getattr(model, "peft_config", {}).values())
 
     @classmethod
     def of(cls, model: Any) -> FlatModel | None:
@@ -70,13 +72,30 @@ class FlatModel:
         """Copy cached tokens from one place of the pool to another."""
         self._pool.copy(source, target, count)
 
+    def lift(self, start: int, count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """A copy of cached tokens outside of the pool, in the CPU's memory."""
+        return self._pool.lift(start, count)
+
+    def put(self, start: int, layers: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        """Copy keys and values (Hk, T, D) of each layer to ``start`` of the pool, without reading anything."""
+        self._pool.put(start, layers)
+
+    @contextmanager
+    def pool_aside(self, num_tokens: int) -> Iterator[None]:
+        """Another pool for a while."""
+        before, self._pool = self._pool, Pool(num_tokens)
+        try:
+            yield
+        finally:
+            self._pool = before
+
     def engage(self) -> None:
         """Switch the model's attention to the cached one."""
-        self._causal.set_attn_implementation(register())
+        self.causal.set_attn_implementation(register())
 
     def restore(self) -> None:
         """Give the model its own attention back."""
-        self._causal.set_attn_implementation(self._own)
+        self.causal.set_attn_implementation(self._own)
 
     def close(self) -> None:
         """Leave the model as it was."""
@@ -101,12 +120,12 @@ class FlatModel:
 
     @contextmanager
     def _put_back(self) -> Iterator[None]:
-        before, serving = self._causal.config._attn_implementation, self.layers.serving
+        before, serving = self.causal.config._attn_implementation, self.layers.serving
         outer = serving.parts, serving.everywhere
         try:
             yield
         finally:
-            self._causal.set_attn_implementation(before)
+            self.causal.set_attn_implementation(before)
             serving.parts, serving.everywhere = outer
 
     def is_long(self, length: int) -> bool:
@@ -125,13 +144,25 @@ class FlatModel:
 
     def read(self, group: Sequence[tuple[Running, int]], wanted: Sequence[int]) -> torch.Tensor:
         """Let each request read its next ``count`` tokens. Returns logits (sum of ``wanted``, V), at the last tokens of each."""
-        ids, chunks = [], []
+        ids, chunks, offsets = [], [], []
         for item, count in group:
             held = item.held
             assert held is not None, "a request in a step has a place in the cache"
             ids.append(item.tokens[held.count : held.count + count])
             chunks.append(Chunk(held.block.start, held.block.size, held.count, count, len(item.request.prompt)))
-        return self._forward(ids, chunks, wanted, [item.adapter for item, _ in group])
+            offsets.append(held.offset)
+        return self._forward(ids, chunks, wanted, [item.adapter for item, _ in group], offsets)
+
+    def read_on(self, ids: Sequence[int], past: int, prompt: int, offset: int, adapter: int | None) -> torch.Tensor:
+        """Read ``ids`` after the first ``past`` tokens of a pool that holds one text. Returns logits (V) at the last."""
+        chunk = Chunk(0, self._pool.num_tokens, past, len(ids), prompt)
+        return self._forward([ids], [chunk], [1], [adapter], [offset])[0]
+
+    def difference(self, found: torch.Tensor, expected: torch.Tensor) -> float | None:
+        """How far logits are from the model's own, relative to those; None within what rounding does."""
+        difference = float((found.float() - expected.float()).norm() / expected.float().norm().clamp(min=1e-12))
+        bound = 1e-3 if expected.dtype == self.causal.dtype == torch.float32 else 0.1
+        return None if difference < bound else difference  # a NaN is no agreement either
 
     def _forward(
         self,
@@ -139,15 +170,20 @@ class FlatModel:
         chunks: Sequence[Chunk],
         wanted: Sequence[int],
         adapters: Sequence[int | None],
+        offsets: Sequence[int],
     ) -> torch.Tensor:
-        positions = [place for chunk in chunks for place in range(chunk.past, chunk.past + chunk.count)]
+        positions = [
+            place + offset
+            for chunk, offset in zip(chunks, offsets, strict=True)
+            for place in range(chunk.past, chunk.past + chunk.count)
+        ]
         ends = 0
         rows: list[int] = []
         for chunk, num in zip(chunks, wanted, strict=True):
             ends += chunk.count
             rows.extend(range(ends - num, ends))
         self._divide(adapters, [chunk.count for chunk in chunks], wanted)
-        output = self._causal(
+        output = self.causal(
             input_ids=torch.tensor([[token for part in ids for token in part]], device=self.device),  # (1, T)
             position_ids=torch.tensor([positions], device=self.device),
             use_cache=False,  # transformers' own cache; ours travels in `cached`
@@ -182,34 +218,29 @@ class FlatModel:
 
         Some families take the interface and drop its arguments on the way, or add terms of their own: only trying tells.
         """
-        size, nobody = self._config.vocab_size, [None, None]
+        size, nobody = self._config.vocab_size, ([None, None], [0, 0])
         prompt = [(index * 7919 + 11) % size for index in range(_PROBE)]
         with torch.no_grad():
             self.restore()
-            expected = self._causal(
+            expected = self.causal(
                 input_ids=torch.tensor([prompt], device=self.device), use_cache=False
-            ).logits[0, -1].float()  # fmt: skip
+            ).logits[0, -1]  # fmt: skip
             self.engage()
             first, second = (0, _PROBE), (_PROBE, _PROBE)
             try:
                 begin = [Chunk(*first, 0, 4, _PROBE), Chunk(*second, 0, 2, 4)]
-                self._forward([prompt[:4], prompt[:2]], begin, [1, 1], nobody)
+                self._forward([prompt[:4], prompt[:2]], begin, [1, 1], *nobody)
                 rest = [Chunk(*second, 2, 2, 4), Chunk(*first, 4, _PROBE - 5, _PROBE)]
-                self._forward([prompt[2:4], prompt[4:-1]], rest, [0, 0], nobody)
+                self._forward([prompt[2:4], prompt[4:-1]], rest, [0, 0], *nobody)
                 last = [Chunk(*second, 4, 1, 4), Chunk(*first, _PROBE - 1, 1, _PROBE)]
-                found = self._forward([prompt[4:5], prompt[-1:]], last, [1, 1], nobody)
+                found = self._forward([prompt[4:5], prompt[-1:]], last, [1, 1], *nobody)
             except (EngineError, TypeError, AttributeError, KeyError, RuntimeError) as error:
-                return f"{type(self._causal).__name__} does not take cached attention ({error})"
-        if self._pool.num_layers != self._config.num_hidden_layers:
-            return (
-                f"{self._pool.num_layers} of {self._config.num_hidden_layers} layers go through transformers' interface"
-            )
+                return f"{type(self.causal).__name__} does not take cached attention ({error})"
+        if self._pool.num_layers != self.num_layers:
+            return f"{self._pool.num_layers} of {self.num_layers} layers go through transformers' interface"
         self.bytes_per_token = self._pool.bytes_per_token
-        difference = float((found[1].float() - expected).norm() / expected.norm().clamp(min=1e-12))
-        bound = 1e-3 if expected.dtype == self._causal.dtype == torch.float32 else 0.1
-        if not difference < bound:  # a NaN is no agreement either
-            return f"cached attention differs from the model's own by {difference:.2g}"
-        return None
+        difference = self.difference(found[1], expected)
+        return None if difference is None else f"cached attention differs from the model's own by {difference:.2g}"
 
 
 def _unfit(model: Any) -> str | None:

@@ -40,7 +40,7 @@ def launch(model: ModelPlan, plan: EnginePlan, tokenizer: Path) -> RemoteEngine:
     server = start_server(
         row.title,
         lambda port: load(f"{row.module}:command")(python, port, model, plan, tokenizer),
-        lambda server: _answers(server, dialect, key),
+        lambda server: _answers(server, dialect, key, for_vectors=plan.pooling is not None),
         variables=load(f"{row.module}:variables")(plan, key or ""),
     )
     try:
@@ -50,9 +50,12 @@ def launch(model: ModelPlan, plan: EnginePlan, tokenizer: Path) -> RemoteEngine:
         raise
     limits = Limits(
         context=_context(served, plan),
-        logprobs=plan.options.get("max_logprobs", 20),
+        logprobs=plan.options.get("max_logprobs", 20) if plan.pooling is None else None,
         adapters=plan.enable_lora,
         grammars=row.grammars,
+        embeddings=plan.pooling is not None,
+        answers=plan.pooling is None,
+        pictures=plan.pictures,
     )
     return RemoteEngine(dialect, _url(server), limits, api_key=key, server=server)
 
@@ -70,8 +73,8 @@ def _url(server: ServerProcess) -> str:
     return f"http://127.0.0.1:{server.port}"
 
 
-def _answers(server: ServerProcess, dialect: Dialect, key: str | None) -> bool:
-    """Whether it has answered a prompt. Raises EngineError where it will not."""
+def _answers(server: ServerProcess, dialect: Dialect, key: str | None, *, for_vectors: bool) -> bool:
+    """Whether it has answered a prompt, or made a vector of one. Raises EngineError where it will not."""
     import httpx
 
     try:
@@ -79,7 +82,7 @@ def _answers(server: ServerProcess, dialect: Dialect, key: str | None) -> bool:
             return False
     except httpx.TransportError:
         return False
-    call = dialect.generate(TRIAL, 1)
+    call = dialect.embed([TRIAL.prompt]) if for_vectors else dialect.generate(TRIAL, 1)
     try:
         answer = _send(server, call, key)
     except httpx.TransportError:

@@ -121,6 +121,14 @@ class LmdeployDialect:
         found = _logprobs(answer["meta_info"], "input")
         return found[len(found) - (len(ids) - 1) :]
 
+    def embed(self, ids: Sequence[Sequence[int]]) -> Call:
+        """See `Dialect`."""
+        raise EngineError("LMDeploy gives no embeddings. Use --infer_backend pt.")
+
+    def vectors(self, answer: Any) -> list[list[float]]:
+        """See `Dialect`."""
+        raise EngineError("LMDeploy gives no embeddings.")
+
     def load_adapter(self, name: str, folder: str) -> Call:
         """See `Dialect`."""
         raise EngineError("LMDeploy loads no adapter while it runs. Merge it first: --merge_lora true.")

@@ -17,7 +17,9 @@ class Limits:
     """What an engine can do. ``context``: tokens of prompt and answer together, None where it has no bound.
 
     ``logprobs``: the most alternatives a token that a request may ask for, None where it gives no log-probabilities.
-    ``adapters``, ``media``, ``beams``, ``grammars``, ``embeddings``: whether such requests are honoured; others are refused.
+    ``adapters``, ``media``, ``beams``, ``grammars``, ``embeddings``, ``answers``: whether such requests are honoured; others are refused.
+    ``pictures``: the most images of a prompt that it reads from their files itself (0: it does not), where ``media`` means that
+    it is given the model's inputs for them.
     """
 
     context: int | None = None
@@ -27,6 +29,20 @@ class Limits:
     beams: bool = False
     grammars: bool = False
     embeddings: bool = False
+    answers: bool = True
+    pictures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """A prompt's images for an engine with a processor of its own. ``files``: each as PNG, in their order.
+
+    ``folded``: the prompt with one token of the model in the place of each image's tokens. What the engine's processor makes of
+    it must be the prompt, token for token.
+    """
+
+    files: tuple[bytes, ...]
+    folded: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +53,8 @@ class GenerateRequest:
     business: whoever knows the text aborts the request. ``adapter`` names one of several loaded adapters, None is the
     model as it was opened. ``logprobs``: give the log-probability of each new token and of that many likeliest ones beside
     it; ``prompt_logprobs`` the same for each token of the prompt but the first. ``grammar`` bounds what may be written.
-    ``media``: what the model reads beside the ids, by the names of its forward (pixels, sizes, which ids stand for them).
+    ``media``: what the model reads beside the ids, by the names of its forward (pixels, sizes, which ids stand for them);
+    ``pictures`` are the same images for engines that read them themselves.
     """
 
     id: str
@@ -49,6 +66,7 @@ class GenerateRequest:
     prompt_logprobs: int | None = None
     grammar: Grammar | None = None
     media: Mapping[str, Any] | None = None
+    pictures: Pictures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +170,7 @@ def check_request(request: GenerateRequest, limits: Limits) -> int:
     sampling, used = request.sampling, len(request.prompt)
     wanted = sampling.max_new_tokens
     for wrong, message in (
+        (not limits.answers, "this engine was started for embeddings, and answers no prompt."),
         (used == 0, "the prompt is empty: it needs at least one token."),
         (wanted is not None and wanted < 1, f"max_new_tokens is {wanted}; at least 1 is needed."),
         (request.adapter is not None and not limits.adapters, f"adapter {request.adapter!r}: none are loaded by name."),
@@ -172,6 +191,14 @@ def check_request(request: GenerateRequest, limits: Limits) -> int:
         ),
         (request.grammar is not None and not limits.grammars, "a grammar for the answer: this engine takes none."),
         (request.media is not None and not limits.media, "images in the prompt: this engine takes none."),
+        (
+            request.pictures is not None and len(request.pictures.files) > limits.pictures,
+            f"images in the prompt: this engine reads at most {limits.pictures:,}.",
+        ),
+        (
+            request.pictures is not None and request.prompt_logprobs is not None,
+            "log-probabilities of a prompt with images: this engine gives none.",
+        ),
     ):
         if wrong:
             raise EngineError(message)

@@ -33,8 +33,9 @@ class PtEngine:
     None takes the model's; it is never more than the cache can hold. ``constrain`` makes what grammars in requests allow,
     ``embeddings`` says how vectors are made of hidden states; without them such requests are refused.
 
-    A model whose attention does not go through transformers' interface, and a request with beams or with images, are
-    answered by ``model.generate``, one at a time. The model is put into eval mode and its linear layers into ours; ``close`` puts back
+    A model whose attention does not go through transformers' interface, and a request with beams, are answered by
+    ``model.generate``, one at a time. A prompt with images is read whole, by the model's own forward, and answered among all
+    others; by ``model.generate``, where the first such prompt shows that the model does not allow it. The model is put into eval mode and its linear layers into ours; ``close`` puts back
     what was there. Not for a model that is training at the same time.
     """
 
@@ -86,6 +87,7 @@ class PtEngine:
         if request.grammar is not None and self._constrain is not None:
             constraint = await asyncio.to_thread(self._constrain, request.grammar)
         steps = self._follow(request, constraint)
+        del request  # the worker lets images go once they are read: whoever waits for the answer must not keep them
         try:
             async for step in steps:
                 yield step
@@ -98,7 +100,8 @@ class PtEngine:
         events: asyncio.Queue[Step | Exception] = asyncio.Queue()
         emit = self._worker.outbox.sink(asyncio.get_running_loop(), events)
         self._worker.submit(request, emit, constraint, only_score=only_score)
-        finished = False
+        request_id, finished = request.id, False
+        del request
         try:
             while not finished:
                 event = await events.get()
@@ -108,7 +111,7 @@ class PtEngine:
                 yield event
         finally:
             if not finished:
-                self._worker.abort(request.id)
+                self._worker.abort(request_id)
 
     def generate_batch(self, requests: Sequence[GenerateRequest]) -> list[list[int]]:
         """The answers to all requests, in their order, without asyncio. A stop id is an answer's last id.

@@ -73,6 +73,14 @@ class Dialect(Protocol):
         """What that call answered, one for each token but the first."""
         ...
 
+    def embed(self, ids: Sequence[Sequence[int]]) -> Call:
+        """The call that makes a vector of each sequence. Raises EngineError where there is none."""
+        ...
+
+    def vectors(self, answer: Any) -> list[list[float]]:
+        """What that call answered, in the order of the sequences."""
+        ...
+
     def load_adapter(self, name: str, folder: str) -> Call:
         """The call that makes an adapter available. Raises EngineError where it cannot be."""
         ...
@@ -232,8 +240,20 @@ class RemoteEngine:
         return self.dialect.scores(await self._ask(self.dialect.score(ids, top, adapter)), ids, top)
 
     async def embed(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
-        """See the protocol."""
-        raise EngineError(f"{self.dialect.title}: this engine gives no embeddings here. Use --infer_backend pt.")
+        """See the protocol; all sequences are sent at once, and the engine batches them."""
+        if not self.limits.embeddings:
+            raise EngineError(f"{self.dialect.title} was not started for embeddings.")
+        limit = self.limits.context
+        for sequence in ids:
+            if not sequence or (limit is not None and len(sequence) > limit):
+                most = f"{limit:,}" if limit is not None else "any number"
+                raise EngineError(f"a sequence of {len(sequence):,} tokens; 1 to {most} can be embedded.")
+        self._begin_watch()
+        try:
+            return self.dialect.vectors(await self._ask(self.dialect.embed(ids)))
+        finally:
+            self._pulse.owed -= 1
+            self._pulse.heard += 1
 
     async def load_adapter(self, name: str, folder: str) -> None:
         """See the protocol."""

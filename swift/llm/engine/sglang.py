@@ -127,6 +127,14 @@ class SglangDialect:
         """See `Dialect`. The first token has none."""
         return _logprobs(answer["meta_info"], "input", top)[1:]
 
+    def embed(self, ids: Sequence[Sequence[int]]) -> Call:
+        """See `Dialect`."""
+        raise EngineError("SGLang is not started for embeddings. Use --infer_backend pt.")
+
+    def vectors(self, answer: Any) -> list[list[float]]:
+        """See `Dialect`."""
+        raise EngineError("SGLang is not started for embeddings.")
+
     def load_adapter(self, name: str, folder: str) -> Call:
         """See `Dialect`."""
         return Call("/load_lora_adapter", {"lora_name": name, "lora_path": folder})

@@ -1,11 +1,15 @@
 """vLLM as a process: its command line, and its token interface (``/inference/v1/generate``: ids in, ids out).
 
 That interface decodes no text and reads the log-probabilities as numbers by id, so our template and tokenizer are the only ones.
+Images go to vLLM's own processor, with a prompt in which one token stands for each; what it makes of that prompt comes back with
+the answer's first token, and must be our prompt, token for token.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ from swift.llm.core import Grammar
 from swift.llm.engine.protocol import EngineStats, Finish, GenerateRequest, Step, TokenLogprob
 from swift.llm.engine.remote import Call, Reader, metric
 from swift.llm.plan.plans import EnginePlan, ModelPlan
-from swift.utils.errors import EngineFailedError
+from swift.utils.errors import EngineError, EngineFailedError
 
 __all__ = ["BASE", "VllmDialect", "command", "variables"]
 
@@ -43,13 +47,18 @@ def command(python: str, port: int, model: ModelPlan, plan: EnginePlan, tokenize
         "tensor-parallel-size": options["tensor_parallel_size"],
         "gpu-memory-utilization": options["gpu_memory_utilization"] if plan.cache_gib is None else None,
         "kv-cache-memory-bytes": None if plan.cache_gib is None else int(plan.cache_gib * 2**30),
-        "limit-mm-per-prompt": _json(options["limit_mm_per_prompt"]),
+        "limit-mm-per-prompt": _json(_media_limits(options["limit_mm_per_prompt"], plan)),
         # JSON without blanks between its parts: a model in doubt would write them until its token limit.
         "structured-outputs-config": _json({"backend": "guidance", "disable_any_whitespace": True}),
         "seed": plan.seed,
         "hf-overrides": _json(plan.config_overrides),
         "max-lora-rank": _rank(options["vllm_max_lora_rank"]) if plan.enable_lora else None,
         "max-loras": max(1, min(8, len(plan.adapters))) if plan.enable_lora else None,
+        "runner": "pooling" if plan.pooling else None,
+        # Said, not left to the folder: vectors have length 1, as those of pt have.
+        "pooler-config": _json({"seq_pooling_type": plan.pooling.upper(), "use_activation": True})
+        if plan.pooling
+        else None,
     }
     given = [text for name, value in wanted.items() if value is not None for text in (f"--{name}", str(value))]
     flags = {
@@ -59,6 +68,9 @@ def command(python: str, port: int, model: ModelPlan, plan: EnginePlan, tokenize
         "disable-custom-all-reduce": options["disable_custom_all_reduce"],
         "enforce-eager": options["enforce_eager"],
         "trust-remote-code": model.trust_remote_code,
+        # vLLM 0.32 would normalise pixels in the model, by what the processor's file says of it: where that is left to the
+        # processor's class, it does so not at all.
+        "no-mm-device-do-normalize": plan.pictures > 0,
         "enable-lora": plan.enable_lora,
     }
     given += [f"--{name}" for name, value in flags.items() if value]
@@ -117,15 +129,24 @@ class VllmDialect:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
+        if request.pictures is not None:
+            # Not the features that /render gives: they lose which of an image's tokens its states go to (vLLM 0.32).
+            body["token_ids"] = list(request.pictures.folded)
+            body["content_parts"] = [{"type": "image_url", "url": _data_url(file)} for file in request.pictures.files]
+            body["return_token_ids"] = True
         return Call("/inference/v1/generate", body)
 
     def reader(self, request: GenerateRequest) -> Reader:
         """See `Dialect`. How much of the prompt was found in the cache comes after the last token, so the end waits for it."""
         last: Step | None = None
+        is_checked = request.pictures is None
 
         def read(event: Mapping[str, Any]) -> Step | None:
-            nonlocal last
+            nonlocal last, is_checked
             choices = event.get("choices")
+            if choices and not is_checked:
+                _check_images(request, event.get("prompt_token_ids") or ())
+                is_checked = True
             if not choices:
                 if last is None:
                     return None
@@ -164,6 +185,17 @@ class VllmDialect:
             found.append(TokenLogprob(token, float(entries[str(token)]["logprob"]), likeliest))
         return tuple(found)
 
+    def embed(self, ids: Sequence[Sequence[int]]) -> Call:
+        """See `Dialect`."""
+        body = {"model": BASE, "input": [list(sequence) for sequence in ids]}
+        return Call("/v1/embeddings", {**body, "encoding_format": "base64", "endianness": "little"})
+
+    def vectors(self, answer: Any) -> list[list[float]]:
+        """See `Dialect`; vLLM's order is that of the request, and said with each vector."""
+        found = sorted(answer["data"], key=lambda one: one["index"])
+        contents = [base64.b64decode(one["embedding"]) for one in found]
+        return [list(struct.unpack(f"<{len(content) // 4}f", content)) for content in contents]
+
     def load_adapter(self, name: str, folder: str) -> Call:
         """See `Dialect`."""
         return Call("/v1/load_lora_adapter", {"lora_name": name, "lora_path": folder})
@@ -189,6 +221,25 @@ def _token_logprob(entry: Mapping[str, Any], top: int) -> TokenLogprob:
     ranked = sorted(entry["top_logprobs"], key=lambda one: one["rank"])
     likeliest = tuple((one["token_id"], one["logprob"]) for one in ranked if one["rank"] <= top)
     return TokenLogprob(entry["token_id"], entry["logprob"], likeliest)
+
+
+def _media_limits(given: Any, plan: EnginePlan) -> Any:
+    """Videos and sound are not answered: without a word vLLM would keep memory for the longest ones."""
+    return {"video": 0, "audio": 0, **(given or {})} if plan.pictures else given
+
+
+def _check_images(request: GenerateRequest, found: Sequence[int]) -> None:
+    """Raise EngineError where vLLM's processor made another prompt of the images than the model's own."""
+    if tuple(found) == request.prompt:
+        return
+    raise EngineError(
+        f"vLLM reads the images otherwise than the model's own processor does: with them the prompt has {len(found):,} tokens"
+        f" there, and {len(request.prompt):,} here. Use --infer_backend pt for this model."
+    )
+
+
+def _data_url(file: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(file).decode()
 
 
 def _structured(grammar: Grammar) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Is a process that owes answers still at work? Two signs of one that hangs, both of which slow work cannot give.
 
 It answers no HTTP at all: its interface is stopped or locked up, whatever its model does. Or it answers, brings no token, its own
-numbers (its cache, above all) stand still, and none of its processes runs, waits for a core, takes a page or reads the disk: a long
+numbers (its cache, above all) stand still, and none of its processes runs whenever it can, takes a page or reads the disk: a long
 prompt on a slow machine does so all the while, one on a GPU fills the cache step by step. A loop that goes round for nothing looks like work, and is left to time-outs.
 """
 
@@ -17,7 +17,8 @@ from swift.environments.spawn import Work
 __all__ = ["PATIENCE", "Patience", "Pulse", "hang"]
 
 IDLE_SHARE = 0.05
-"""Share of one core that a process may use for nothing but being there (vLLM's workers look for work 40 times a second: 0.023)."""
+"""Of the time in which it is not kept from a core, the share that a process may run for nothing but being there (vLLM's workers
+look for work 40 times a second: 0.014 to 0.023)."""
 IDLE_S = 0.05
 
 
@@ -72,7 +73,7 @@ async def hang(
                 continue
             now = await asyncio.to_thread(work)  # it reads hundreds of small files
             still_s += passed
-            if now is None or before is None or now.is_more_than(before, IDLE_S + IDLE_SHARE * still_s):
+            if now is None or before is None or now.is_more_than(before, still_s, IDLE_SHARE, IDLE_S):
                 before, still_s = now, 0.0
             mute_s += passed
             if question is None:

@@ -51,7 +51,7 @@ class Worker:
         self.batch: Batch | None = None
         self._loaded: Loaded | None = None
         if flat is not None:
-            self.batch = Batch(flat, self._in_flight, limits, max_batch, max_step_tokens, max_cached_tokens)
+            self.batch = Batch(model, flat, self._in_flight, limits, max_batch, max_step_tokens, max_cached_tokens)
             self._loaded = Loaded(flat.layers, self.batch.cache, self._in_flight)
         self._one_by_one = OneByOne(model, flat, self._in_flight, self._meanwhile)
         self.limits = self.batch.limits if self.batch is not None else limits
@@ -74,10 +74,10 @@ class Worker:
             put(lambda: self._place(item))
 
     def _place(self, item: Running) -> None:
-        if self.batch is None or _is_alone(item.request):
-            self._one_by_one.add(item)
-        else:
+        if self.batch is not None and self.batch.takes(item):
             self.batch.schedule.add(item)
+        else:
+            self._one_by_one.add(item)
 
     def abort(self, request_id: str) -> None:
         """End a request between two steps; an unknown one is none to end."""
@@ -161,11 +161,6 @@ class Worker:
         if self._loaded is not None:
             self._loaded.sweep()
         self.outbox.flush()
-
-
-def _is_alone(request: GenerateRequest) -> bool:
-    """What a flat batch does not take."""
-    return request.sampling.num_beams > 1 or request.media is not None
 
 
 def _check_more(request: GenerateRequest, vocabulary: int, readable: int) -> None:

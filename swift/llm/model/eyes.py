@@ -6,7 +6,9 @@ it there.
 
 from __future__ import annotations
 
+import hashlib
 import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +35,8 @@ CONFIGS = ("processor_config.json", "preprocessor_config.json", "tokenizer_confi
 HIDDEN = ("idefics2", "idefics3", "ovis2", "smolvlm")
 BESIDES = ("video_processor", "feature_extractor", "audio_processor")
 """Parts of a processor for media that are not answered."""
+KNOWN_TEXTS = 512
+"""Prompts whose images' texts are remembered: chats bring the same images again with every message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Eyes:
     def __init__(self, processor: Any, max_pixels: int = -1) -> None:
         self._processor = processor
         self._lock = threading.Lock()
+        self._known: OrderedDict[tuple[bytes, ...], tuple[str, ...]] = OrderedDict()
         self.placeholder: str = processor.image_token
         self.max_pixels = max_pixels
 
@@ -74,6 +79,24 @@ class Eyes:
         texts = self._texts(found, count)
         inputs = {name: _tensor(value) for name, value in found.items() if name not in (*OF_TEXT, *OF_IDS)}
         return Look(tuple(texts), inputs, tuple(name for name in OF_IDS if name in found), num_tiles)
+
+    def texts(self, images: Sequence[Image]) -> tuple[str, ...]:
+        """What stands for each picture, for whoever needs no tensors. Raises DataError as `look`.
+
+        Only the whole processor knows it, for pictures that it has not seen together: some cut each into fewer pieces where there
+        are several.
+        """
+        key = tuple(hashlib.sha256(b"%d %d " % image.size + image.tobytes()).digest() for image in images)
+        with self._lock:
+            if key in self._known:
+                self._known.move_to_end(key)
+                return self._known[key]
+        texts = self.look(images).texts
+        with self._lock:
+            self._known[key] = texts
+            if len(self._known) > KNOWN_TEXTS:
+                self._known.popitem(last=False)
+        return texts
 
     def _texts(self, found: Mapping[str, Any], count: int) -> list[str]:
         """What the processor put in the place of each placeholder; the placeholder, where it let them stand."""

@@ -87,6 +87,10 @@ def resolve_weights(
         problems.add(
             f"--truncation_strategy {truncation}: a prompt keeps its end, in one piece. Use delete or truncation_left."
         )
+    if truncation == "raise":
+        problems.add(
+            "--truncation_strategy raise: is for training. Use delete; swift infer stops there with --strict_data true."
+        )
     template = resolve_template(
         args, facts.model, row, templates, truncation=truncation, reasons=reasons, problems=problems
     )

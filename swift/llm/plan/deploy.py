@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from swift.llm.plan.checkpoint import was_given
+from swift.llm.plan.engine import CKPT_NAME
 from swift.llm.plan.plans import InferPlan
 from swift.llm.plan.problems import Problems, Reasons
 
@@ -124,14 +126,25 @@ def resolve_deploy(infer: InferPlan, args: Any, http: HttpPlan, reasons: Reasons
     own = args.served_model_name or infer.model.model_type or Path(infer.model.path).name
     names = tuple(dict.fromkeys((own, *args.model_aliases)))
     reasons.note("http.names", reasons.sources.get("served_model_name", "the model's type and --model_aliases"))
-    given = not reasons.sources.get("seed", "checkpoint").startswith("checkpoint")
+    given = was_given("seed", reasons)
+    default_adapter = infer.default_adapter
+    if default_adapter not in (None, CKPT_NAME) and not was_given("use_adapter", reasons):
+        default_adapter = None
+        reasons.note(
+            "default_adapter", "the model's name is the model; --use_adapter NAME lets an adapter answer to it"
+        )
     reasons.note("seed", reasons.sources["seed"] if given else "answers are drawn anew; a client may give a seed")
+    most = http.max_images
+    if infer.engine is not None and 0 < infer.engine.pictures < most:
+        most = infer.engine.pictures
+        reasons.note("http.max_images", "the engine's limit of images in a prompt")
     of_infer = {
         name: why for name, why in infer.reasons.items() if name not in ("data", "generate.seed", "result_path")
     }
     values = {one.name: getattr(infer, one.name) for one in fields(InferPlan)}
     values |= {
-        "command": "deploy", "result_path": None, "http": replace(http, names=names), "seed": args.seed if given else None,
+        "command": "deploy", "result_path": None, "http": replace(http, names=names, max_images=most), "seed": args.seed if given else None,
+        "default_adapter": default_adapter,
         "reasons": {**of_infer, **reasons.by_field},
     }  # fmt: skip
     return DeployPlan(**values)

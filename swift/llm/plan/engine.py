@@ -7,9 +7,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from swift.llm.arguments.answer import EngineArguments
+from swift.llm.arguments.commands import DeployArguments
 from swift.llm.catalog.rows import EngineRow, ModelRow
 from swift.llm.plan.checkpoint import InferFacts, was_given
 from swift.llm.plan.facts import CheckpointFacts
+from swift.llm.plan.pictures import most_pictures, why_no_pictures
 from swift.llm.plan.plans import AdapterPlan, EnginePlan, ModelPlan, TunerPlan
 from swift.llm.plan.problems import Problems, Reasons
 
@@ -126,6 +128,10 @@ def _choose(
         why = (
             "there is no GPU, where vLLM takes a minute and more to start; --infer_backend vllm takes it all the same."
         )
+    if why is None and facts.model.pooling is not None:
+        why = "for embeddings it answers no prompt, where pt does both; --infer_backend vllm takes it all the same."
+    if why is None and model.reads_images and model.architecture not in vllm.pictures:
+        why = "whether it reads this model's images as pt does was not tried; --infer_backend vllm checks each prompt."
     if why is None and was_given("max_batch_size", reasons):
         why = "--max_batch_size is a setting of the engine pt."
     if why is None:
@@ -149,6 +155,9 @@ def _why_not(args: Any, facts: InferFacts, row: ModelRow, model: ModelPlan, engi
     known = (located.record.get("probe") or {}).get("architectures")
     if known and facts.model.architecture not in known:
         return f"{engine.title} has no class {facts.model.architecture}. Use --infer_backend pt."
+    blind = why_no_pictures(model, engine, located.record)
+    if blind is not None:
+        return blind
     held = model.quantization
     if held and not held.get("stored"):
         return f"quantising while the weights are loaded is done by the engine pt only. Use --infer_backend pt, or leave out --quantization_bit with {engine.title}."
@@ -156,8 +165,22 @@ def _why_not(args: Any, facts: InferFacts, row: ModelRow, model: ModelPlan, engi
         return f"--num_beams {args.num_beams}: {engine.title} has no beams. Use --infer_backend pt."
     if row.task != "causal_lm":
         return f"{row.model_type} is made for {row.task}, not for answers. Use --infer_backend pt."
-    if facts.model.is_pooling:
-        return f"{facts.model.path} is a model for embeddings (1_Pooling), which pt gives. Use --infer_backend pt."
+    if facts.model.pooling is not None:
+        return _why_no_vectors(args, facts, facts.model.pooling, engine)
+    return None
+
+
+def _why_no_vectors(args: Any, facts: InferFacts, pooling: str, engine: EngineRow) -> str | None:
+    """The same of a model for embeddings: other engines than pt give vectors or answers, not both."""
+    what = f"{facts.model.path} is a model for embeddings (1_Pooling)"
+    if not engine.embeddings:
+        return f"{what}, and {engine.title} is not started for them. Use --infer_backend pt."
+    if not isinstance(args, DeployArguments):
+        return f"{what}, and {engine.title} started for them answers no prompt: `swift deploy` serves them. Use --infer_backend pt."
+    if pooling == "other":
+        return f"{what} whose vectors are neither a mean nor the last state. Use --infer_backend pt, for answers alone."
+    if facts.modules or args.vllm_enable_lora:
+        return f"{what}, and adapters by name give none. Leave out --lora_modules and --vllm_enable_lora, or use --infer_backend pt."
     return None
 
 
@@ -277,6 +300,8 @@ def _engine_plan(
         adapters=modules if chosen.adapters else (),
         enable_lora=enable_lora,
         config_overrides=_overrides(facts.model.model_config, model.rope_scaling),
+        pooling=None if facts.model.pooling == "other" else facts.model.pooling,
+        pictures=most_pictures(options.get("limit_mm_per_prompt"), model, chosen, reasons, problems),
         seed=args.seed,
     )
 

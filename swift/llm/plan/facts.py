@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from swift.llm.plan.weights import read_weights
 from swift.tuners.lora.older import find_older, older_config
@@ -62,13 +62,16 @@ class MachineFacts:
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
+Pooling: TypeAlias = Literal["mean", "last", "other"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
     """A model's folder. ``num_parameters``, ``weight_bytes``, ``weight_dtype`` are None where the weights are not there yet.
 
     ``hub_id`` is what the folder was asked for by (``use_hf``: of Hugging Face, else ModelScope); ``recorded_id`` what the folder itself says it is a copy of.
     ``max_position_embeddings`` is in tokens. ``is_adapter``: an adapter lies in the same folder.
-    ``is_pooling``: it makes one vector of a text, as sentence-transformers writes that down.
+    ``pooling``: how it makes one vector of a text (`read_pooling`), None for a model that only answers.
     """
 
     path: str
@@ -86,7 +89,7 @@ class ModelFacts:
     max_position_embeddings: int | None = None
     has_tokenizer: bool = True
     is_adapter: bool = False
-    is_pooling: bool = False
+    pooling: Pooling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +164,7 @@ def gather_model(folder: str | os.PathLike[str], hub_id: str | None = None, *, n
         max_position_embeddings=_max_positions(config),
         has_tokenizer=_has_tokenizer(root),
         is_adapter=(root / "adapter_config.json").is_file(),
-        is_pooling=(root / "1_Pooling" / "config.json").is_file(),
+        pooling=read_pooling(root),
     )
 
 
@@ -228,13 +231,26 @@ def free_gib(path: str | os.PathLike[str]) -> float:
 def read_keys(flag: str, path: str) -> list[str]:
     """The keys in the file that ``--flag`` names, one a line; empty lines and those that begin with # are none.
 
-    Raises PlanError for a file that cannot be read.
+    Raises PlanError for a file that cannot be read, and for a line that cannot be a key.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = [line.strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError([f"--{flag} {path}: cannot be read ({error})."]) from None
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    for number, line in enumerate(lines, 1):
+        if not line.startswith("#") and len(line.split()) > 1:
+            raise PlanError([f"--{flag} {path}:{number}: a key holds no blanks. A comment has a line of its own."])
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def read_pooling(root: Path) -> Pooling | None:
+    """How a model for embeddings makes one vector of many, as sentence-transformers writes it down; None: it is not one."""
+    modes = _read_config(root / "1_Pooling" / "config.json", optional=True)
+    if not modes:
+        return None
+    return (
+        "mean" if modes.get("pooling_mode_mean_tokens") else "last" if modes.get("pooling_mode_lasttoken") else "other"
+    )
 
 
 def read_chat_template(root: Path) -> str | None:

@@ -161,7 +161,7 @@ def _max_pixels(args: Any, model: ModelPlan, choice: Choice, reasons: Reasons, p
         problems.add(f"--rescale_image {args.rescale_image}: is a count of pixels from 1 up (480000, say), or -1.")
     elif not model.reads_images:
         problems.add(f"--rescale_image: {model.model_type} reads no images. Leave it out.")
-    elif choice.engine is not None:
+    elif choice.engine is not None and not choice.engine.pictures:
         problems.add(f"--rescale_image: the engine {choice.backend} is given no images; --infer_backend pt is.")
     return int(reasons.take("max_pixels", "rescale_image", args.rescale_image))
 

@@ -106,7 +106,7 @@ def resolve_model(
     """The plan of one model's weights; ``dtype`` is the dtype they are held in, those in few bits apart (``plan.quant``)."""
     if args.model_kwargs:
         problems.add(
-            "--model_kwargs: only multimodal models take them, and they are not in this version. Leave it out."
+            "--model_kwargs: no model of this version takes any. --rescale_image bounds the size of images. Leave it out."
         )
     if args.local_repo_path:
         problems.add(

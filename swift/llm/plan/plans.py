@@ -176,7 +176,8 @@ class EnginePlan:
 
     ``context`` in tokens, None: the model's. ``cache_gib``: memory of the key/value cache where it is not a share of a GPU's.
     ``adapters`` are served by name from the start; ``enable_lora``: further ones may be loaded.
-    ``config_overrides`` are laid over the model's config.json.
+    ``config_overrides`` are laid over the model's config.json. ``pooling``: it is started for vectors, and answers no prompt.
+    ``pictures``: the most images of one prompt (0: it is given none).
     """
 
     name: str
@@ -188,6 +189,8 @@ class EnginePlan:
     adapters: tuple[AdapterPlan, ...] = ()
     enable_lora: bool = False
     config_overrides: Mapping[str, Any] | None = None
+    pooling: Literal["mean", "last"] | None = None
+    pictures: int = 0
     seed: int = 42
 
 
@@ -238,6 +241,11 @@ class InferPlan:
     register_path: str | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def answers_images(self) -> bool:
+        """Whether prompts may hold images."""
+        return self.model.reads_images and (self.engine is None or self.engine.pictures > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

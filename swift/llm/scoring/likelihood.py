@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import math
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from swift.llm.core import Conversation, Encoded, Message, Sampling
 from swift.llm.engine.protocol import Engine, GenerateRequest
@@ -23,7 +24,8 @@ __all__ = ["Likelihood", "label_tokens", "measure"]
 class Likelihood:
     """Sums over all labels. ``num_right`` is None where the engine does not tell its likeliest tokens.
 
-    ``num_skipped`` labels could not be measured: with their prompt they are longer than the context, or do not fit the template.
+    ``num_skipped`` labels could not be measured: with their prompt they are longer than the context, or do not fit the template,
+    or their images cannot be read.
     """
 
     num_labels: int
@@ -58,10 +60,24 @@ def label_tokens(
     return (tuple(int(id_) for id_ in sample.input_ids), places) if places else None
 
 
+class Prepared(Protocol):
+    """A prompt with what the model reads beside its ids (T,)."""
+
+    @property
+    def ids(self) -> tuple[int, ...]: ...
+    @property
+    def media(self) -> Mapping[str, Any] | None: ...
+
+
+Prepare = Callable[[Conversation, tuple[int, ...]], Prepared]
+"""A conversation with images, and ids that follow it, as the engine is to read them (`ChatService.prepare`)."""
+
+
 async def measure(
     engine: Engine,
     template: Template,
     pairs: Iterable[tuple[Conversation, str]],
+    prepare: Prepare,
     *,
     adapter: str | None = None,
     max_batch: int = 16,
@@ -74,7 +90,12 @@ async def measure(
 
     async def one(conversation: Conversation, label: str) -> tuple[float, int, int | None] | None:
         async with free:
-            found = label_tokens(template, conversation, label)
+            found: tuple[tuple[int, ...], list[int], Mapping[str, Any] | None] | None
+            if conversation.media:
+                found = await asyncio.to_thread(_behind_images, template, conversation, label, prepare)
+            else:
+                told = label_tokens(template, conversation, label)
+                found = None if told is None else (*told, None)
             if found is None or (engine.limits.context is not None and len(found[0]) >= engine.limits.context):
                 return None
             return await _of(engine, *found, adapter)
@@ -96,16 +117,43 @@ async def measure(
     )
 
 
+def _behind_images(
+    template: Template, conversation: Conversation, label: str, prepare: Prepare
+) -> tuple[tuple[int, ...], list[int], Mapping[str, Any] | None] | None:
+    """As `label_tokens`, with what the images are to the model.
+
+    A sample begins with its prompt, so what follows a prompt is the same whatever the images in it are: it is that of the
+    question with words in their place.
+    """
+    messages = conversation.messages
+    for media in conversation.media:
+        messages = tuple(replace(one, content=one.content.replace(media.written, "image")) for one in messages)
+    in_words = replace(conversation, messages=messages, media=())
+    found = label_tokens(template, in_words, label)
+    if found is None:
+        return None
+    ids, places = found
+    start = len(template.encode_prompt(in_words))
+    try:
+        whole = prepare(conversation, ids[start:])
+    except DataError:
+        return None
+    shift = len(whole.ids) - len(ids)
+    return whole.ids, [place + shift for place in places], whole.media
+
+
 async def _of(
-    engine: Engine, ids: tuple[int, ...], places: list[int], adapter: str | None
+    engine: Engine, ids: tuple[int, ...], places: list[int], media: Mapping[str, Any] | None, adapter: str | None
 ) -> tuple[float, int, int | None]:
     """Log-probability of the tokens at some places, their number, and how many of them are the likeliest."""
     if not engine.limits.logprobs:
-        if adapter is not None:
-            raise EngineError("this engine gives no log-probabilities of text under an adapter.")
+        if adapter is not None or media is not None:
+            raise EngineError("this engine gives no log-probabilities of text under an adapter or behind images.")
         [scores] = await engine.score([ids])
         return sum(scores[place - 1] for place in places), len(places), None
-    request = GenerateRequest(uuid.uuid4().hex, ids, Sampling(max_new_tokens=1), adapter=adapter, prompt_logprobs=1)
+    request = GenerateRequest(
+        uuid.uuid4().hex, ids, Sampling(max_new_tokens=1), adapter=adapter, prompt_logprobs=1, media=media
+    )
     async for step in engine.generate(request):
         if step.prompt_logprobs:
             told = [step.prompt_logprobs[place - 1] for place in places]

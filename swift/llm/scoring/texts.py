@@ -1,7 +1,7 @@
 """Answers against labels as texts: exact match, ROUGE-1, -2 and -L, BLEU-4.
 
 Words are those of `swift.utils.text_metrics`: a Chinese, Japanese or Korean character is a word of its own, so no dictionary
-decides about the scores.
+decides about the scores. ROUGE counts words only, BLEU signs as well.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from swift.utils.text_metrics import text_scores, words
+from swift.utils.text_metrics import spoken, text_scores
 
 __all__ = ["compare", "rouge_n"]
 
@@ -32,7 +32,7 @@ def compare(answers: Sequence[str], labels: Sequence[str]) -> dict[str, float]:
     if not answers:
         return {}
     scores = text_scores(answers, labels)
-    split = [(words(answer), words(label)) for answer, label in zip(answers, labels, strict=True)]
+    split = [(spoken(answer), spoken(label)) for answer, label in zip(answers, labels, strict=True)]
     rouge = {
         f"rouge-{order}": 100 * sum(rouge_n(answer, label, order) for answer, label in split) / len(split)
         for order in (1, 2)

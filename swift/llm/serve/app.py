@@ -116,7 +116,8 @@ def create_app(site: Site) -> ASGIApp:
     if site.http.allowed_origins:
         gate = CORSMiddleware(
             gate, allow_origins=site.http.allowed_origins, allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type"],
+            allow_headers=["*"],  # OpenAI's client for browsers sends a dozen of its own
+            expose_headers=["retry-after"],
         )  # fmt: skip
     return gate
 

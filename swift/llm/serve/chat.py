@@ -20,6 +20,7 @@ from swift.llm.serve.replies import DONE, ChatAnswer, Head, Usage, chat_delta, c
 from swift.llm.serve.schema import ChatRequest
 from swift.llm.serve.site import Site
 from swift.llm.serve.stream import EventStream
+from swift.utils.errors import DataError
 
 __all__ = ["answer_chat", "told_to_template"]
 
@@ -79,8 +80,20 @@ def _streams(site: Site, request: ChatRequest, asked: _Asked, pictures: Pictures
             conversation, nth(asked.sampling, number), adapter=asked.adapter, logprobs=asked.logprobs, grammar=grammar,
             prompt=prompt,
         )  # fmt: skip
+        if grammar is not None:
+            stream = _bound(stream, "tools" if asked.forced else "response_format")
         out.append(_first_call(stream) if request.parallel_tool_calls is False else stream)
     return out
+
+
+async def _bound(stream: AsyncIterator[Delta], field: str) -> AsyncIterator[Delta]:
+    """The answer. Raises ApiError where its grammar, made of ``field``, cannot be followed."""
+    try:
+        async with aclosing(stream) as deltas:  # type: ignore[type-var]
+            async for delta in deltas:
+                yield delta
+    except DataError as error:  # the conversation itself has been encoded before
+        raise invalid(field, str(error)) from None
 
 
 def nth(sampling: Sampling, number: int) -> Sampling:

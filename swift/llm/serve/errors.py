@@ -100,12 +100,16 @@ def _of_http(error: HTTPException) -> ApiError:
 def _of_validation(error: ValidationError) -> ApiError:
     """The first problems, each with the field's path; pydantic adds a line for every member of a union that does not fit."""
     problems: dict[str, str] = {}
+    of_type: set[str] = set()
     first_kind = ""
     for one in error.errors(include_url=False, include_input=False):
         first_kind = first_kind or one["type"]
         path = ".".join(str(part) for part in one["loc"] if isinstance(part, int) or _is_field(part))
         said = "unknown field; it cannot be honoured" if one["type"] == "extra_forbidden" else one["msg"]
-        problems.setdefault(path, said)
+        is_type = one["type"].endswith("_type")
+        if path not in problems or (path in of_type and not is_type):  # the member of the right type says more
+            problems[path] = said
+            (of_type.add if is_type else of_type.discard)(path)
     if first_kind == "json_invalid":
         return ApiError(400, f"the body is not JSON in UTF-8: {next(iter(problems.values()))}", code="invalid_json")
     told = [f"{path or 'the body'}: {said}" for path, said in problems.items()]

@@ -70,7 +70,7 @@ class Metrics:
         say("answers_running", "gauge", "Answers that the engine is writing.", ("", stats.num_running))
         say("answers_waiting", "gauge", "Answers that wait for the engine.", ("", stats.num_waiting))
         say("cache_used_ratio", "gauge", "Share of the key/value cache in use.", ("", round(stats.cache_used, 6)))
-        say("prompt_tokens_total", "counter", "Tokens of prompts.", ("", self.prompt_tokens))
+        say("prompt_tokens_total", "counter", "Tokens of prompts, for each answer to them.", ("", self.prompt_tokens))
         say("reused_tokens_total", "counter", "Tokens of prompts found in the cache.", ("", self.reused_tokens))
         say("answer_tokens_total", "counter", "Tokens of answers.", ("", self.answer_tokens))
         say("clients_gone_total", "counter", "Clients that left before their answer ended.", ("", self.num_gone))

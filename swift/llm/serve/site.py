@@ -53,7 +53,8 @@ class Site:
     ) -> None:
         self.service = service
         self.engine = service.engine
-        self.sampling = sampling
+        bounds = [most for most in (sampling.max_new_tokens, http.max_tokens_limit) if most is not None]
+        self.sampling = replace(sampling, max_new_tokens=min(bounds, default=None))
         self.http = http
         self.desk = Desk(max_running + http.max_queue, http.request_timeout_s)
         self.metrics = Metrics()
@@ -225,11 +226,15 @@ class Site:
                     yield number, delta
 
     async def warm_up(self) -> None:
-        """Answer a prompt; then the server is ready. Raises SwiftError where it cannot.
+        """Answer a prompt (or make a vector of it); then the server is ready. Raises SwiftError where it cannot.
 
         Longer ones follow where that is quick: the first of each size costs an engine several times what the next does.
         """
         hello = Conversation((Message("user", "Hello"),))
+        if not self.engine.limits.answers:
+            await self.engine.embed([self.service.encode(hello)])
+            self.is_ready = True
+            return
         sampling = replace(self.sampling, max_new_tokens=2, num_beams=1)
         prompt, context = self.service.encode(hello), self.engine.limits.context
         for number, length in enumerate((len(prompt), *WARM_LENGTHS)):

@@ -52,7 +52,8 @@ class _Plan:
         self.only_prompt = request.max_tokens == 0
         if self.only_prompt and not request.echo:
             raise invalid("max_tokens", "0 leaves nothing to answer unless echo is true.")
-        wanted = DEFAULT_TOKENS if request.max_tokens is None else max(request.max_tokens, 1)
+        default = min(DEFAULT_TOKENS, site.http.max_tokens_limit or DEFAULT_TOKENS)
+        wanted = default if request.max_tokens is None else max(request.max_tokens, 1)
         sampling = sampling_for(
             request, site.sampling, check_max_tokens(site, wanted), site.service.tokenizer.vocab_size
         )

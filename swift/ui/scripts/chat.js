@@ -129,6 +129,8 @@ const swiftChat = (() => {
     let { id, written } = here();
     const before = read(id);
     if (!kept.length && !before) return list();
+    const isSame = before && before.system === (system || "") && JSON.stringify(before.shown) === JSON.stringify(kept);
+    if (isSame) return list();
     if (before && before.written !== written) id = fresh();
     const chat = { id, written: fresh(), at: Date.now(), title: titleOf(kept), system: system || "", shown: kept };
     write(chat);
@@ -136,12 +138,19 @@ const swiftChat = (() => {
     return list();
   }
 
-  function start() {
+  // Another chat is to be shown: what this one holds by now, half an answer perhaps, is kept first.
+  function leave(shown, system) {
+    if (shown && shown.length) keep(shown, system);
+  }
+
+  function start(shown, system) {
+    leave(shown, system);
     stay(fresh(), null);
     return show();
   }
 
-  function choose(id) {
+  function choose(id, shown, system) {
+    leave(shown, system);
     const chat = read(id);
     if (chat) stay(chat.id, chat.written);
     return show();
@@ -154,11 +163,20 @@ const swiftChat = (() => {
     return show();
   }
 
+  const isAnswering = () => Boolean(document.querySelector("#message .stop-button"));
+
+  // Enter would send beside an answer that is being written: the text waits in its box.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || !isAnswering() || !event.target.closest?.("#message")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }, true);
+
   // Another tab wrote: its chats are listed; the one that is shown here as well is shown anew, unless an answer is being written.
   function refresh(shown, system) {
     const { id, written } = here();
     const chat = read(id);
-    if (!chat || chat.written === written || document.querySelector("#message .stop-button")) return [shown, system, list()];
+    if (!chat || chat.written === written || isAnswering()) return [shown, system, list()];
     stay(id, chat.written);
     return show().slice(0, 3);
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,8 @@ class Told:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, row in TOOL_FORMATS.items() if row.streaming.around is not None or row.typed]
+    "name",
+    [name for name, row in TOOL_FORMATS.items() if row.streaming.around is not None or row.typed or name == "lfm2"],
 )
 def test_forced_calls_are_calls_of_the_format(demo: TextTokenizer, name: str) -> None:
     told = Told(demo, name)
@@ -180,10 +182,12 @@ def test_a_thinking_answer_thinks_first() -> None:
     assert constraint.is_done
 
 
-def test_formats_without_a_json_object_say_so(demo: TextTokenizer) -> None:
+def test_what_cannot_be_forced_says_so(demo: TextTokenizer) -> None:
     conversation = Conversation((Message("user", "?"),), tools=TOOLS)
-    with pytest.raises(DataError, match="lfm2"):
-        tool_grammar(Told(demo, "lfm2"), conversation, None)  # type: ignore[arg-type]
+    told = Told(demo, "lfm2")
+    told.tool_format = replace(told.tool_format, calls=lambda content, calls: [(content, False)])
+    with pytest.raises(DataError, match="writes calls as 'lfm2' does, and a grammar cannot follow it"):
+        tool_grammar(told, conversation, None)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="'moon' is asked for; the tools are 'tide', 'sun'"):
         tool_grammar(Told(demo, "hermes"), conversation, "moon")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="no tools"):

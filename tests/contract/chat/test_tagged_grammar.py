@@ -1,4 +1,4 @@
-"""Calls whose arguments stand between tags: what the grammar lets through is what the format's own reader gives back."""
+"""Calls whose arguments stand between tags, or as Python's keyword arguments: what the grammar lets through is what the format's own reader gives back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from swift.llm.tokenizer import TextTokenizer, load_tokenizer
 from swift.utils.errors import DataError
 
 DEMO = Path(__file__).parents[3] / "swift" / "demo" / "model"
-FORMATS = [name for name, row in TOOL_FORMATS.items() if row.typed]
+FORMATS = [*(name for name, row in TOOL_FORMATS.items() if row.typed), "lfm2"]
 PARAMETERS: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -95,7 +95,7 @@ def accepts(tokenizer: TextTokenizer, constrain: Constrainer, grammar: Any, text
 def written(told: Told, arguments: dict[str, Any]) -> str:
     """As the format writes it, lists and objects as JSON (one format has them as Python's, and reads either)."""
     plain = {
-        key: json.dumps(one, ensure_ascii=False) if isinstance(one, list | dict) else one
+        key: json.dumps(one, ensure_ascii=False) if isinstance(one, list | dict) and told.tool_format.typed else one
         for key, one in arguments.items()
     }
     return "".join(text for text, _ in told.tool_format.calls("", [ToolCall("weigh", plain)])).lstrip("\n")
@@ -118,7 +118,7 @@ def test_what_the_format_writes_is_let_through_and_what_would_not_come_back_is_n
         {"text": "", "unit": "cm", "n": 1},
         {"text": "", "n": 1, "some": ["other"]},
         {"text": "", "n": 1, "other": 1},
-        *({"text": f"a{tag}b", "n": 1} for tag in told.tool_format.streaming.begins),
+        *({"text": f"a{tag}b", "n": 1} for tag in told.tool_format.streaming.begins if told.tool_format.typed),
     ):
         assert not accepts(demo, constrain, grammar, written(told, wrong)), wrong
 
@@ -195,6 +195,31 @@ def test_whatever_the_grammar_writes_is_read_as_calls_with_the_schemas_keys(
 def test_what_tags_cannot_express_is_said(demo: TextTokenizer, schema: dict[str, Any], said: str) -> None:
     with pytest.raises(DataError, match=f"calls of 'weigh' cannot be forced: .*{said}"):
         grammar_of(Told(demo, "qwen3_coder"), {"type": "object", **schema}, "weigh")
+
+
+def test_keyword_arguments_hold_any_text_and_python_s_words_or_json_s(
+    demo: TextTokenizer, constrain: Constrainer
+) -> None:
+    told = Told(demo, "lfm2")
+    grammar = grammar_of(
+        told,
+        {
+            "type": "object",
+            "properties": {"a": {"type": "string", "pattern": "^x"}, "b": {"type": ["boolean", "null"]}, "c": {}},
+        },
+        "weigh",
+    )
+    for arguments in ({"a": 'x)], <|tool_call_end|> \\ "q" 🙂'}, {"b": None}, {"a": "x", "b": True, "c": True}, {}):
+        text = written(told, arguments)
+        assert accepts(demo, constrain, grammar, text), text
+        assert told.tool_format.parsed(text, TOOLS)[1] == (ToolCall("weigh", arguments),)
+    text = '<|tool_call_start|>[weigh(c={"deep": [true, null]})]<|tool_call_end|>'
+    assert accepts(demo, constrain, grammar, text)
+    assert told.tool_format.parsed(text, TOOLS)[1] == (ToolCall("weigh", {"c": {"deep": [True, None]}}),)
+    for wrong in ({"a": "y"}, {"b": 1}, {"d": 1}):
+        assert not accepts(demo, constrain, grammar, written(told, wrong))
+    with pytest.raises(DataError, match="its argument 'class' is no name that this format can write"):
+        grammar_of(told, {"type": "object", "properties": {"class": {}}}, "weigh")
 
 
 def test_tags_that_are_tokens_close_a_text(tmp_path: Path) -> None:

@@ -87,6 +87,12 @@ def test_made_once_by_several_repaired_and_removed(packages: Path, tmp_path: Pat
     assert create(ROW, root, gpu=False, installer="pip", say=told.append).usable
     assert not first.exists()  # the broken one is gone
 
+    [module] = (root / "tiny").glob("lib/python*/site-packages/tinyengine.py")
+    module.write_text("import what_is_gone")  # its metadata says nothing of it
+    assert create(ROW, root, gpu=False, installer="pip", say=told.append).usable
+    assert any("made again" in line and "what_is_gone" in line for line in told)
+    assert module.read_text() == ""
+
     assert remove(ROW, root)
     assert locate(ROW, root, gpu=False).state == "absent"
     assert not remove(ROW, root)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import pytest
 
 from swift.llm.scoring.texts import rouge_n
-from swift.utils.text_metrics import bleu_4, rouge_l, words
+from swift.utils.text_metrics import bleu_4, rouge_l, spoken, words
 
-ANSWERS = ["the cat was found under the bed", "a quick brown dog jumps over the lazy fox today", "no match here at all"]
+ANSWERS = [
+    "the cat was found under the bed",
+    "a quick brown dog jumps over the lazy fox today",
+    "no match here, at all!",
+]
 LABELS = [
-    "the cat was under the bed",
+    "The cat was under the bed.",
     "the quick brown fox jumps over the lazy dog",
     "something else entirely was said",
 ]
@@ -20,9 +24,9 @@ def test_rouge() -> None:
     scorer = package.RougeScorer(["rouge1", "rouge2", "rougeL"])
     for answer, label in zip(ANSWERS, LABELS, strict=True):
         theirs = scorer.score(label, answer)
-        assert rouge_n(words(answer), words(label), 1) == pytest.approx(theirs["rouge1"].fmeasure)
-        assert rouge_n(words(answer), words(label), 2) == pytest.approx(theirs["rouge2"].fmeasure)
-        assert rouge_l(words(answer), words(label)) == pytest.approx(theirs["rougeL"].fmeasure)
+        assert rouge_n(spoken(answer), spoken(label), 1) == pytest.approx(theirs["rouge1"].fmeasure)
+        assert rouge_n(spoken(answer), spoken(label), 2) == pytest.approx(theirs["rouge2"].fmeasure)
+        assert rouge_l(spoken(answer), spoken(label)) == pytest.approx(theirs["rougeL"].fmeasure)
 
 
 def test_bleu() -> None:

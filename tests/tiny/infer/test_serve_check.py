@@ -26,6 +26,21 @@ def test_an_adapter_is_shown_to_be_applied(adapter_checkpoint: Path, capsys: pyt
     assert report["adapter"]["from_base"] > 0.001 > report["adapter"]["from_merged"]
 
 
+def test_an_adapter_by_name_is_compared_with_the_base_of_the_same_engine(
+    adapter_checkpoint: Path, model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {
+        "model_id_or_path": str(model_folder), "infer_backend": "pt", "check_tokens": 4, "json": True,
+        "lora_modules": (f"mine={adapter_checkpoint}",),
+    }  # fmt: skip
+    assert serve_check_main(ServeCheckArguments(**given, tolerance=0.001)) == 0  # type: ignore[arg-type]
+    told = json.loads(capsys.readouterr().out)
+    assert {one["engine"] for one in told["answers"]} == {"pt", "pt by name"}
+    assert told["adapter"]["served_from_base"] > 0.001 > told["adapter"]["served_base"]
+    assert serve_check_main(ServeCheckArguments(**given, tolerance=1000.0)) == 1  # type: ignore[arg-type]
+    assert "pt by name says the same with the adapter as without it" in json.loads(capsys.readouterr().out)["problems"]
+
+
 def test_a_difference_is_marked_in_the_table() -> None:
     answer = Compared("vllm", "Why?", 9, 4, False, 2, 0.5, 0.25, 0.0, is_well=False)
     report = Report("m", "vllm", 0.05, True, (answer,), None, ("vllm differs from the training code for 'Why?'",))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
+from transformers import Qwen2VLForConditionalGeneration
 
+from swift.llm.answering.service import open_service
 from swift.llm.answering.terminal import Chat
 from swift.llm.arguments.commands import InferArguments, MergeLoraArguments, SftArguments
 from swift.llm.chat.service import ChatService
-from swift.llm.core import Sampling
+from swift.llm.core import Conversation, Media, Message, Sampling
 from swift.llm.engine.fake import FakeEngine
 from swift.llm.engine.protocol import Limits
 from swift.llm.infer import infer_main
@@ -89,6 +94,30 @@ def test_rows_with_images_are_answered(folder: Path, rows: Path, tmp_path: Path)
     assert [row["response"] for row in second.rows] == [row["response"] for row in result.rows]
 
 
+def test_labels_of_images_are_measured(folder: Path, rows: Path, tmp_path: Path) -> None:
+    """As the model itself finds them, given the pixels."""
+    lines = [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()]
+    rows.write_text("".join(json.dumps(line) + "\n" for line in lines[:2]), encoding="utf-8")
+    result = infer(folder, tmp_path / "out", val_dataset=(str(rows),))
+    plan = infer(folder, tmp_path, dry_run=True)
+    model = Qwen2VLForConditionalGeneration.from_pretrained(folder).eval()
+    told: list[float] = []
+    with open_service(plan, media_root=tmp_path) as service:
+        for line, names in zip(lines, (["red.png"], ["red.png", "blue.jpg"]), strict=False):
+            media = tuple(Media("image", f"pictures/{name}") for name in names)
+            question = Message("user", re.sub("<img>.*?</img>", "<image>", line["query"]))
+            prompt = service.prepare(Conversation((question,), media=media))
+            label = [*service.tokenizer.encode(line["response"]), service.template.stop_ids[0]]
+            whole = service.prepare(Conversation((question,), media=media), label)
+            assert whole.ids == (*prompt.ids, *label)
+            with torch.no_grad():
+                logits = model(input_ids=torch.tensor([whole.ids]), **(whole.media or {})).logits[
+                    0, len(prompt.ids) - 1 : -1
+                ]
+            told += (-logits.log_softmax(-1)[range(len(label)), label]).tolist()
+    assert result.scores["perplexity"] == pytest.approx(math.exp(sum(told) / len(told)), rel=1e-4)
+
+
 def test_the_plan_says_what_is_read(folder: Path, rows: Path, model_folder: Path, tmp_path: Path) -> None:
     plan = infer(folder, tmp_path, val_dataset=(str(rows),), dry_run=True, rescale_image=5000)
     assert isinstance(plan, InferPlan)
@@ -103,9 +132,6 @@ def test_the_plan_says_what_is_read(folder: Path, rows: Path, model_folder: Path
 
 
 def test_images_shrink_as_asked(folder: Path, tmp_path: Path) -> None:
-    from swift.llm.answering.service import open_service
-    from swift.llm.core import Conversation, Media, Message
-
     Image.new("RGB", (200, 150)).save(tmp_path / "large.png")
     lengths = []
     for pixels in (-1, 3200):

@@ -97,6 +97,10 @@ def test_an_answer_in_a_form(deployed: Deployed) -> None:
     answer = ask(deployed, response_format=form, max_tokens=400).choices[0]
     assert 0 <= json.loads(answer.message.content)["age"] <= 9
     assert answer.finish_reason == "stop"
+    form["json_schema"]["schema"] = {"type": "objekt"}
+    with pytest.raises(openai.BadRequestError, match="cannot be followed") as refused:
+        ask(deployed, response_format=form)
+    assert refused.value.param == "response_format"
 
 
 def test_a_taken_port_is_told_before_weights_are_loaded(capsys: pytest.CaptureFixture[str]) -> None:

@@ -166,6 +166,14 @@ def test_what_the_engine_cannot_do_is_refused_by_name(opened: Any) -> None:
         expect_error(answer, 400, "unsupported_parameter")
 
 
+def test_an_engine_for_vectors_is_ready_and_answers_no_prompt(opened: Any) -> None:
+    with opened(limits=Limits(context=64, embeddings=True, answers=False)) as server:
+        vectors = send(server, "POST", "/v1/embeddings", json={"model": "tiny", "input": ["x", "y"]})
+        assert [one["index"] for one in vectors.json()["data"]] == [0, 1]
+        refused = send(server, "POST", CHAT, json={"model": "tiny", "messages": [{"role": "user", "content": "x"}]})
+        expect_error(refused, 400, "refused_by_engine")
+
+
 def test_pages_of_other_hosts(opened: Any) -> None:
     asked = {"Origin": "https://page.example", "Access-Control-Request-Method": "POST"}
     with opened(allowed_origins=("https://page.example",)) as server:
@@ -173,6 +181,22 @@ def test_pages_of_other_hosts(opened: Any) -> None:
         assert allowed.headers["access-control-allow-origin"] == "https://page.example"
         denied = send(server, "OPTIONS", CHAT, headers={**asked, "Origin": "https://other.example"})
         assert "access-control-allow-origin" not in denied.headers
+        theirs = "authorization,content-type,x-stainless-arch,x-stainless-lang"
+        assert send(server, "OPTIONS", CHAT, headers={**asked, "Access-Control-Request-Headers": theirs}).is_success
+
+
+def test_the_limit_of_tokens_holds_for_requests_that_name_none(opened: Any) -> None:
+    with opened(max_tokens_limit=5) as server:
+        chat = send(server, "POST", CHAT, json=question("a b c d e f g h i j k"))
+        text = send(server, "POST", "/v1/completions", json={"model": "tiny", "prompt": "a b c d e f g h i j k"})
+        for answer in (chat, text):
+            assert answer.json()["usage"]["completion_tokens"] == 5
+        expect_error(send(server, "POST", CHAT, json=question(max_tokens=6)), 400, "invalid_value")
+
+
+def test_of_a_field_with_several_forms_the_right_one_is_told(server: Any) -> None:
+    answer = send(server, "POST", CHAT, json=question(stop=["a"] * 17))
+    assert answer.json()["error"]["message"] == "stop: List should have at most 16 items after validation, not 17"
 
 
 class Slow:

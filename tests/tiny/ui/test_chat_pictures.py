@@ -55,7 +55,7 @@ seeing, server_tests = of_server_tests("seeing"), of_server_tests("conftest")
 def engine(model_folder: Path) -> FakeEngine:
     tokenizer = load_tokenizer(model_folder)
     limits = Limits(context=4096, media=True)
-    return FakeEngine(server_tests.repeat_last(tokenizer), limits=limits)
+    return FakeEngine(server_tests.repeat_last(tokenizer), limits=limits, delay_s=0.02)
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +206,36 @@ def test_two_pages_keep_their_chats_side_by_side(browser: Any, address: str) -> 
     one.click("#delete")
     one.wait_for_function("document.querySelectorAll('#chats label').length == 1")
     assert kept(one) == {"first page": ["first page", "first again", "from the third"]}
+    context.close()
+
+
+def test_what_is_done_while_an_answer_is_written(browser: Any, address: str) -> None:
+    """A text waits in its box, other pages do not wait, and nothing of the answer gets into another chat."""
+    context = browser.new_context(viewport={"width": 1280, "height": 860}, locale="en-US")
+    page, other = visit(context, address), visit(context, address)
+
+    def begin(text: str) -> None:
+        """An answer that takes some seconds."""
+        say(page, text + " one two three" * 60)
+        page.wait_for_selector(f"#chat .bot.message:has-text('{text}')")
+
+    begin("alpha")
+    say(page, "waits")
+    assert page.input_value("#message textarea") == "waits"
+    say(other, "beta")
+    wait_for_answer(other, "beta")
+    assert page.locator("#message .stop-button").count() == 1  # the first is still being written
+    page.click(".toggle-button")
+    page.click("#new")
+    page.wait_for_selector("#message button.submit-button")
+    assert "alpha" not in page.inner_text("#chat")
+    page.click(".toggle-button")
+    begin("gamma")
+    page.get_by_label("Clear").click()
+    page.wait_for_selector("#message button.submit-button")
+    page.wait_for_timeout(300)
+    assert "gamma" not in page.inner_text("#chat")
+    assert sorted(said[0].split()[0] for said in kept(page).values() if said) == ["alpha", "beta"]
     context.close()
 
 

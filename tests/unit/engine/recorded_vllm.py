@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +21,10 @@ vllm:prompt_tokens_total{engine="0",model_name="base"} 16.0
 vllm:prompt_tokens_cached_total{engine="0",model_name="base"} 4.0
 vllm:generation_tokens_total{engine="0",model_name="base"} 9.0
 """
+
+
+def _packed(vector: list[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 def chunk(ids: list[int], finish: str | None = None, logprobs: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -41,10 +47,21 @@ def usage(cached: int) -> dict[str, Any]:
 
 
 class RecordedVllm:
-    """``events`` are streamed for every request, with ``pause_s`` between them; what was asked is in ``asked``."""
+    """``events`` are streamed for every request, with ``pause_s`` between them; what was asked is in ``asked``.
 
-    def __init__(self, events: list[dict[str, Any]], *, pause_s: float = 0.0, status: int = 200) -> None:
-        self.events, self.pause_s, self.status = events, pause_s, status
+    ``image``: the token that stands for an image, and how many it makes of it; ``limit``: the most images that it takes.
+    """
+
+    def __init__(
+        self,
+        events: list[dict[str, Any]],
+        *,
+        pause_s: float = 0.0,
+        status: int = 200,
+        image: tuple[int, int] = (-1, 1),
+        limit: int = 2,
+    ) -> None:
+        self.events, self.pause_s, self.status, self.image, self.limit = events, pause_s, status, image, limit
         self.asked: list[tuple[str, dict[str, Any], str | None]] = []
         self.gone = threading.Event()
         outer = self
@@ -69,8 +86,18 @@ class RecordedVllm:
                         }
                     }
                     self._whole(json.dumps(error).encode(), "application/json")
+                elif (refused := self._unread(body)) is not None:
+                    code, message = refused
+                    error = {"error": {"message": message, "type": "x", "param": None, "code": code}}
+                    self._whole(json.dumps(error).encode(), "application/json", code)
                 elif body.get("stream"):
-                    self._stream()
+                    self._stream(outer.expanded(body))
+                elif self.path == "/v1/embeddings":
+                    vectors = [
+                        {"index": place, "object": "embedding", "embedding": _packed([float(sequence[0]), -0.5])}
+                        for place, sequence in enumerate(body["input"])
+                    ]
+                    self._whole(json.dumps({"object": "list", "data": vectors[::-1]}).encode(), "application/json")
                 elif "token_ids" in body:
                     scores = [
                         None,
@@ -83,20 +110,32 @@ class RecordedVllm:
                 else:
                     self._whole(b"Success", "text/plain")
 
-            def _whole(self, content: bytes, kind: str) -> None:
-                self.send_response(outer.status)
+            def _unread(self, body: dict[str, Any]) -> tuple[int, str] | None:
+                """What it says to images that it does not take."""
+                parts = body.get("content_parts") or []
+                if len(parts) > outer.limit:
+                    return 400, f"At most {outer.limit} image(s) may be provided in one prompt. (parameter=image)"
+                if any(b"PNG" not in base64.b64decode(part["url"].partition(",")[2]) for part in parts):
+                    return 400, "Failed to load image: cannot identify image file <_io.BytesIO object>"
+                if body.get("token_ids", []).count(outer.image[0]) < len(parts):
+                    return 500, "Failed to apply prompt replacement for mm_items['image'][0]"
+                return None
+
+            def _whole(self, content: bytes, kind: str, status: int | None = None) -> None:
+                self.send_response(status or outer.status)
                 self.send_header("content-type", kind)
                 self.send_header("content-length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
 
-            def _stream(self) -> None:
+            def _stream(self, prompt: dict[str, Any]) -> None:
                 self.send_response(200)
                 self.send_header("content-type", "text/event-stream")
                 self.send_header("transfer-encoding", "chunked")
                 self.end_headers()
                 try:
-                    for event in [*outer.events, None]:
+                    first = [{**event, **prompt} if prompt else event for event in outer.events[:1]]
+                    for event in [*first, *outer.events[1:], None]:
                         text = "data: [DONE]\n\n" if event is None else f": alive\n\ndata: {json.dumps(event)}\n\n"
                         # Cut in the middle: pieces of the network are no events.
                         for piece in (text[:9].encode(), text[9:].encode()):
@@ -113,6 +152,21 @@ class RecordedVllm:
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def expanded(self, body: dict[str, Any]) -> dict[str, Any]:
+        """What the first event says of the prompt, where that was asked for."""
+        if not body.get("return_token_ids"):
+            return {}
+        token, count = self.image
+        ids: list[int] = []
+        places = []
+        for one in body["token_ids"]:
+            if one == token and len(places) < len(body.get("content_parts") or []):
+                places.append({"offset": len(ids), "length": count})
+                ids += [token] * count
+            else:
+                ids.append(one)
+        return {"prompt_token_ids": ids, "mm_placeholders": {"image": places} if places else None}
 
     def __enter__(self) -> RecordedVllm:
         return self

@@ -112,6 +112,20 @@ def test_another_key_finds_nothing() -> None:
         cache.close(other, keep=False)
 
 
+def test_less_than_the_least_is_nothing() -> None:
+    cache, pool = make(256, 64)
+    held = cache.open(list(range(40)), (None,), 39)
+    assert held is not None
+    held.offset = -5
+    read(pool, held)
+    cache.close(held, keep=True)
+    for least, count, offset in ((31, 0, 0), (30, 30, -5)):
+        other = cache.open([*range(30), *range(90, 100)], (None,), 39, least)
+        assert other is not None
+        assert (other.count, other.offset) == (count, offset)
+        cache.close(other, keep=False)
+
+
 @pytest.mark.parametrize("length", [100, 128])
 def test_what_is_kept_makes_room(length: int) -> None:
     cache, pool = make(128, 128)

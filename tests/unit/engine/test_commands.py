@@ -70,6 +70,20 @@ def test_every_argument_of_vllm_is_passed_on() -> None:
     }  # fmt: skip
 
 
+def test_vllm_is_started_for_vectors_where_the_plan_says_how_they_are_made() -> None:
+    said = options(command("vllm", pooling="mean"))
+    assert (said["runner"], said["pooler-config"]) == ("pooling", '{"seq_pooling_type":"MEAN","use_activation":true}')
+    assert "runner" not in options(command("vllm"))
+
+
+def test_vllm_keeps_no_memory_for_media_that_are_not_answered_and_reads_images_as_their_processor_does() -> None:
+    said = options(command("vllm", pictures=999))
+    assert said["limit-mm-per-prompt"] == '{"video":0,"audio":0}'
+    assert said["no-mm-device-do-normalize"] is True
+    said = options(command("vllm", options={"limit_mm_per_prompt": {"image": 2, "video": 1}}, pictures=2))
+    assert json.loads(said["limit-mm-per-prompt"]) == {"image": 2, "video": 1, "audio": 0}
+
+
 def test_on_a_cpu_the_cache_has_a_size_and_no_share() -> None:
     said = options(command("vllm", cache_gib=1.5))
     assert said["kv-cache-memory-bytes"] == str(3 * 2**29)

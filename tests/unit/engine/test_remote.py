@@ -236,3 +236,21 @@ def test_what_the_limits_exclude_never_reaches_the_engine() -> None:
             with pytest.raises(EngineError, match=message):
                 collect(server, request)
         assert server.asked == []
+
+
+def test_vectors_come_in_the_order_of_the_sequences() -> None:
+    vectors = Limits(context=4, embeddings=True, answers=False)
+    with RecordedVllm([]) as server:
+        engine = RemoteEngine(VllmDialect(), server.url, vectors, api_key="key")
+        assert asyncio.run(engine.embed([(7, 8), (300,)])) == [[7.0, -0.5], [300.0, -0.5]]
+        with pytest.raises(EngineError, match="a sequence of 5 tokens; 1 to 4 can be embedded"):
+            asyncio.run(engine.embed([(1,) * 5]))
+        with pytest.raises(EngineError, match="started for embeddings, and answers no prompt"):
+            collect(server, replace(ASKED, prompt=(1,)), vectors)
+        with pytest.raises(EngineError, match="vLLM was not started for embeddings"):
+            asyncio.run(RemoteEngine(VllmDialect(), server.url, LIMITS).embed([(1,)]))
+        ((path, body, key),) = server.asked
+    assert (path, key) == ("/v1/embeddings", "Bearer key")
+    assert body == {
+        "model": "base", "input": [[7, 8], [300]], "encoding_format": "base64", "endianness": "little",
+    }  # fmt: skip

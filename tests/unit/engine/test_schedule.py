@@ -6,7 +6,7 @@ from swift.llm.core import Sampling
 from swift.llm.engine.blocks import Blocks
 from swift.llm.engine.cache import Cache
 from swift.llm.engine.protocol import GenerateRequest
-from swift.llm.engine.schedule import Running, Schedule
+from swift.llm.engine.schedule import Running, Schedule, Sight
 
 
 def request(name: str, length: int, first: int = 0) -> Running:
@@ -18,6 +18,22 @@ def request(name: str, length: int, first: int = 0) -> Running:
 def make(max_running: int, budget: int, places: int = 1024, largest: int = 256, *, whole: bool = False) -> Schedule:
     cache = Cache(Blocks(places, largest), lambda source, target, count: None)
     return Schedule(cache, max_running, budget, whole_prompts=whole)
+
+
+class Shelf:
+    """Counts what it is given to keep."""
+
+    def __init__(self) -> None:
+        self.lifted: list[int] = []
+        self.returned = 0
+
+    def lift(self, start: int, count: int) -> int:
+        self.lifted.append(count)
+        return count
+
+    def put(self, start: int, layers: int) -> None:
+        assert layers == self.lifted[-1]
+        self.returned += 1
 
 
 def read(step: list[tuple[Running, int]]) -> dict[str, int]:
@@ -69,6 +85,27 @@ def test_the_youngest_makes_room_and_comes_back_with_its_answer() -> None:
     assert (young.cached, len(young.tokens)) == (0, 32)
     schedule.remove(schedule.running[0])
     assert read(schedule.next_step()) == {"young": 32}
+
+
+def test_images_are_read_whole_and_once() -> None:
+    store = Shelf()
+    cache = Cache(Blocks(64, 64), lambda source, target, count: None)
+    schedule = Schedule(cache, 4, 8, store=store)
+    schedule.add(request("old", 31))
+    read(schedule.next_step())
+    young = request("young", 20)
+    young.sight = Sight("a picture", 15, {"pixels": 0})
+    schedule.add(young)
+    counts = [read(schedule.next_step()).get("young") for _ in range(3)]
+    assert counts == [None, None, 20]
+    assert young.sight.media is not None, "whoever reads it lets it go"
+    young.sight.media = None
+    while young in schedule.running:
+        read(schedule.next_step())
+    assert store.lifted == [young.aside.count if young.aside is not None else None] == [len(young.tokens) - 1]
+    schedule.remove(schedule.running[0])
+    assert read(schedule.next_step()) == {"young": 1}
+    assert store.returned == 1
 
 
 def test_a_prompt_whose_beginning_is_being_read_waits_for_it() -> None:

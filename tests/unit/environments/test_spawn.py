@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from swift.environments.spawn import ServerProcess, start_server, tail
+from swift.environments.spawn import ServerProcess, Work, start_server, tail
 from swift.utils.errors import EngineError
 
 ROOT = Path(__file__).parents[3]
@@ -167,3 +167,24 @@ def test_the_end_of_a_log_names_the_error_before_the_noise(tmp_path: Path) -> No
     assert tail(log, 3).splitlines() == ["  | EngineDeadError: the core is gone", *["  | leaked function"] * 3]
     log.write_text("KeyError: first\nleaked\nValueError: last\n")
     assert tail(log, 2).splitlines() == ["  | leaked", "  | ValueError: last"]
+
+
+@pytest.mark.parametrize(
+    ("ran_s", "waited_s", "from_disk", "is_work"),
+    [
+        (0.9, 0.0, 0, False),  # it looks for work, 40 times a second
+        (0.82, 4.5, 0, False),  # the same on a crowded machine, as seen of vLLM's workers
+        (0.5, 40.0, 0, False),
+        (0.0, 0.0, 1, True),
+        (3.2, 0.0, 0, True),
+        (0.7, 55.0, 0, True),  # it runs whenever it gets a core, which is seldom
+        (0.02, 59.0, 0, True),
+    ],
+)
+def test_looking_for_work_is_none_however_crowded_the_machine_is(
+    ran_s: float, waited_s: float, from_disk: int, is_work: bool
+) -> None:
+    before = Work({1: 100.0, 2: 5.0}, {1: 70.0, 2: 0.0}, 0)
+    now = Work({1: 100.0 + ran_s, 2: 5.0}, {1: 70.0 + waited_s, 2: 0.0}, from_disk)
+    assert now.is_more_than(before, 60.0, 0.05, 0.05) is is_work
+    assert Work({1: 100.0}, {1: 70.0}, 0).is_more_than(before, 60.0, 0.05, 0.05)  # one has ended

@@ -11,6 +11,7 @@ import pytest
 from swift.llm.arguments.commands import DeployArguments
 from swift.llm.arguments.given import given_in_python
 from swift.llm.plan.deploy import HttpPlan, resolve_http
+from swift.llm.plan.facts import read_keys
 from swift.utils.errors import PlanError
 
 
@@ -37,6 +38,16 @@ def test_keys_are_digests(tmp_path: Path) -> None:
     http = resolve(files, api_key="a", api_key_file="k", admin_api_key_file="a", adapter_roots=(str(tmp_path),))
     assert http.keys.clients == tuple(hashlib.sha256(key).hexdigest() for key in (b"a", b"b", b"c"))
     assert http.keys.admin == hashlib.sha256(b"d").hexdigest()
+
+
+def test_a_file_of_keys(tmp_path: Path) -> None:
+    file = tmp_path / "keys.txt"
+    file.write_text("# ours\nsk-a\n\n  # and theirs\n sk-b \n")
+    assert read_keys("api_key_file", str(file)) == ["sk-a", "sk-b"]
+    file.write_text("sk-a\nsk-b # theirs\n")
+    with pytest.raises(PlanError, match=r"keys.txt:2: a key holds no blanks") as told:
+        read_keys("api_key_file", str(file))
+    assert "sk-" not in str(told.value)
 
 
 @pytest.mark.parametrize(

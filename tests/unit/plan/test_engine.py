@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from swift.environments.locate import Located
-from swift.llm.arguments.commands import InferArguments
+from swift.llm.arguments.commands import DeployArguments, InferArguments
+from swift.llm.arguments.commands.answering import AnsweringArguments
 from swift.llm.catalog.registries import ENGINE_MAPPING
 from swift.llm.plan.checkpoint import InferFacts
+from swift.llm.plan.deploy import resolve_deploy, resolve_http
 from swift.llm.plan.facts import CheckpointFacts
 from swift.llm.plan.infer import resolve_infer
 from swift.llm.plan.plans import AdapterPlan, InferPlan
@@ -38,7 +40,11 @@ def made(build: str = "cuda", state: Any = "ready", architectures: tuple[str, ..
 
 
 def resolve(
-    vllm: Located | None = None, checkpoint: CheckpointFacts | None = None, modules: tuple[Any, ...] = (), **given: Any
+    vllm: Located | None = None,
+    checkpoint: CheckpointFacts | None = None,
+    modules: tuple[Any, ...] = (),
+    kind: type[AnsweringArguments] = InferArguments,
+    **given: Any,
 ) -> InferPlan:
     absent = Located(name="x", state="absent", why="there is none in /envs", build="cuda")
     facts = InferFacts(
@@ -46,7 +52,7 @@ def resolve(
         environments={"vllm": vllm or absent, "lmdeploy": absent, "sglang": replace(absent, build=None)},
     )  # fmt: skip
     return resolve_infer(
-        InferArguments(**given), {name: f"flag --{name}" for name in given}, facts, world.ROW, "named",
+        kind(**given), {name: f"flag --{name}" for name in given}, facts, world.ROW, "named",
         templates=world.TEMPLATES, tuners=world.TUNERS, engines=ENGINE_MAPPING,
     )  # fmt: skip
 
@@ -77,11 +83,29 @@ def test_auto_takes_pt_otherwise_and_says_why(vllm: Located | None, given: dict[
     assert why in plan.reasons["backend"]
 
 
-def test_a_model_for_embeddings_stays_with_pt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world, "MODEL", replace(world.MODEL, is_pooling=True))
+def test_a_model_for_embeddings_stays_with_pt_unless_vllm_is_asked_for_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "MODEL", replace(world.MODEL, pooling="last"))
     assert "a model for embeddings (1_Pooling)" in resolve(made()).reasons["backend"]
-    with pytest.raises(PlanError, match=r"--infer_backend vllm: .* is a model for embeddings"):
-        resolve(made(), infer_backend="vllm")
+    assert "pt does both" in resolve(made(), kind=DeployArguments).reasons["backend"]
+    served = resolve(made(), kind=DeployArguments, infer_backend="vllm").engine
+    assert served is not None
+    assert served.pooling == "last"
+
+
+@pytest.mark.parametrize(
+    ("kind", "pooling", "given", "text"),
+    [
+        (InferArguments, "mean", {}, r"answers no prompt: `swift deploy` serves them\. Use --infer_backend pt"),
+        (DeployArguments, "other", {}, "neither a mean nor the last state"),
+        (DeployArguments, "mean", {"vllm_enable_lora": True}, "adapters by name give none"),
+    ],
+)
+def test_what_vllm_gives_no_vectors_of(
+    monkeypatch: pytest.MonkeyPatch, kind: Any, pooling: Any, given: dict[str, Any], text: str
+) -> None:
+    monkeypatch.setattr(world, "MODEL", replace(world.MODEL, pooling=pooling))
+    with pytest.raises(PlanError, match=rf"--infer_backend vllm: .*is a model for embeddings.*{text}"):
+        resolve(made(), kind=kind, infer_backend="vllm", **given)
 
 
 def test_a_setting_of_vllm_asks_for_vllm() -> None:
@@ -165,6 +189,17 @@ def test_several_adapters_join_the_checkpoints() -> None:
 def test_the_only_adapter_answers() -> None:
     assert resolve(None, None, (("other", OTHER),)).default_adapter == "other"
     assert resolve(None, None, (("a", OTHER), ("b", ADAPTER))).default_adapter is None
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "given", "answers"),
+    [(None, {}, None), (ADAPTER, {}, "default-lora"), (None, {"use_adapter": "other"}, "other")],
+)
+def test_behind_a_server_the_models_name_is_the_model(checkpoint: Any, given: dict[str, Any], answers: Any) -> None:
+    infer = resolve(None, checkpoint, (("other", OTHER),), kind=DeployArguments, **given)
+    args, told = DeployArguments(**given), {name: f"flag --{name}" for name in given}
+    http, _, reasons = resolve_http(args, told, {})
+    assert resolve_deploy(infer, args, http, reasons).default_adapter == answers
 
 
 def test_a_rank_that_is_too_low_is_refused() -> None:

@@ -74,6 +74,17 @@ def test_quantised_weights_are_not_counted(model: Path) -> None:
     assert facts.quantization_config == {"quant_method": "gptq", "bits": 4}
 
 
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [("pooling_mode_mean_tokens", "mean"), ("pooling_mode_lasttoken", "last"), ("pooling_mode_cls_token", "other")],
+)
+def test_how_a_model_for_embeddings_makes_its_vectors(model: Path, mode: str, kind: str) -> None:
+    assert gather_model(model).pooling is None
+    (model / "1_Pooling").mkdir()
+    (model / "1_Pooling" / "config.json").write_text(json.dumps({"word_embedding_dimension": 64, mode: True}))
+    assert gather_model(model).pooling == kind
+
+
 def test_weights_may_come_later_from_a_hub_only(model: Path) -> None:
     (model / "model.safetensors").unlink()
     assert gather_model(model, hub_id="me/mine").num_parameters is None

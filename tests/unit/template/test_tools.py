@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -187,3 +188,44 @@ def test_tools_in_bare_form_are_described() -> None:
         wrapped = TOOL_FORMATS[name].describe([{"type": "function", "function": bare}])
         assert TOOL_FORMATS[name].describe([bare]) == wrapped
         assert "tide" in "".join(text for text, _ in wrapped)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(values=st.lists(JSON, max_size=3))
+def test_keyword_arguments_are_read_in_python_s_spelling_and_in_json_s(values: list[Any]) -> None:
+    fmt, arguments = TOOL_FORMATS["lfm2"], {f"k{number}": value for number, value in enumerate(values)}
+    call = ToolCall("a-tool", arguments)
+    text, calls = written(fmt, "then text", [call])
+    assert fmt.parse(text) == ("then text", calls)
+    spelled = ", ".join(f"{key}={json.dumps(value)}" for key, value in arguments.items())
+    text = f"<|tool_call_start|>[a-tool({spelled})]<|tool_call_end|>"
+    assert fmt.parse(text) == ("", (call,))
+
+
+@pytest.mark.parametrize(
+    ("body", "arguments"),
+    [
+        ('f(a=\'it\\\'s\', b="""x\n""", )', {"a": "it's", "b": "x\n"}),
+        ("f(a=(1, -2.5), **{'b c': .5})", {"a": [1, -2.5], "b c": 0.5}),
+        ('f(a=b"x")', 'a=b"x"'),  # JSON has no bytes, sets, other keys than texts, or endless numbers
+        ("f(a={1, 2})", "a={1, 2}"),
+        ("f(a={1: 2})", "a={1: 2}"),
+        ("f(a=1e999)", "a=1e999"),
+        ("f(a=1, a=2)", "a=1, a=2"),
+        ("f(g(1))", "g(1)"),
+        ("f(a=1) and g(b=2)", None),
+        ("f(a=1), , g()", None),
+        ("f(a=" + "[" * 10_000, None),
+    ],
+)
+def test_keyword_arguments_that_json_cannot_say_stay_text(body: str, arguments: Any) -> None:
+    text = f"<|tool_call_start|>[{body}]<|tool_call_end|>"
+    expected = (text, ()) if arguments is None else ("", (ToolCall("f", arguments),))
+    assert TOOL_FORMATS["lfm2"].parse(text) == expected

@@ -4,12 +4,18 @@ import math
 
 import pytest
 
-from swift.utils.text_metrics import bleu_4, rouge_l, text_scores, words
+from swift.utils.text_metrics import bleu_4, rouge_l, spoken, text_scores, words
 
 
 def test_words() -> None:
     assert words("The cat's 2 Hats, 你好！") == ["the", "cat", "'", "s", "2", "hats", ",", "你", "好", "！"]
     assert words("a_b カタ 한") == ["a", "_", "b", "カ", "タ", "한"]
+
+
+def test_rouge_leaves_signs_out() -> None:
+    assert spoken("The cat's 2 Hats, 你好！") == ["the", "cat", "s", "2", "hats", "你", "好"]
+    assert spoken("+ -") == ["+", "-"]
+    assert text_scores(["Yes!", "+"], ["yes.", "-"])["rouge-l"] == 50.0
 
 
 def test_rouge_l_is_lins_example() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from swift.llm.core import Message, ToolCall
-from swift.llm.template.tools.base import Fragment, Parsed, Tool, ToolFormat, arguments_of, function_of, to_json
-from swift.llm.template.tools.scan import calls_from, loose_call, value_at
+from swift.llm.template.tools.base import Fragment, Tool, ToolFormat, arguments_of, function_of, to_json
+from swift.llm.template.tools.scan import listed_calls
 from swift.llm.template.tools.streaming import Streaming, json_list
 
 _BEGIN, _END = "<TOOLCALL>", "</TOOLCALL>"
@@ -43,23 +43,6 @@ def _results(messages: Sequence[Message]) -> list[Fragment]:
     ]
 
 
-def _parse(text: str) -> Parsed:
-    start = text.find(_BEGIN)
-    while start >= 0:
-        place = start + len(_BEGIN)
-        found = value_at(text, place)
-        calls = None
-        if found is not None and text[found[1] :].strip() == _END:
-            calls = calls_from(found[0])
-        elif text.endswith("]" + _END):
-            loose = loose_call(text[place + 1 : -len(_END) - 1])
-            calls = (loose,) if loose is not None else None
-        if calls is not None:
-            return text[:start].removesuffix("\n"), calls
-        start = text.find(_BEGIN, place)
-    return text, ()
-
-
 _STREAMING = Streaming(begins=(_BEGIN,), follows="[", leads=("\n",), around=json_list(_BEGIN, _END))
 
 FORMATS = (
@@ -69,7 +52,7 @@ FORMATS = (
         describe=_describe,
         calls=_calls,
         results=_results,
-        parse=_parse,
+        parse=lambda text: listed_calls(text, _BEGIN, _END),
         streaming=_STREAMING,
         group=True,
     ),

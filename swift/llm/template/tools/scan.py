@@ -69,6 +69,28 @@ def tagged_calls(text: str, begin: str, end: str, arguments: str = "arguments") 
     return (text[:start], tuple(calls)) if calls else (text, ())
 
 
+def listed_calls(text: str, begin: str, end: str) -> Parsed:
+    """Take calls written as ``begin [{"name": ..., "arguments": ...}, ...] end`` from the end of a text.
+
+    Arguments of a single call that are not JSON stay text. Where a tag begins no list, the next one is tried; a text without a
+    whole list at its end is returned whole.
+    """
+    start = text.find(begin)
+    while start >= 0:
+        place = start + len(begin)
+        found = value_at(text, place)
+        calls = None
+        if found is not None and text[found[1] :].strip() == end:
+            calls = calls_from(found[0])
+        elif text.endswith("]" + end):
+            loose = loose_call(text[place + 1 : -len(end) - 1])
+            calls = (loose,) if loose is not None else None
+        if calls is not None:
+            return text[:start].removesuffix("\n"), calls
+        start = text.find(begin, place)
+    return text, ()
+
+
 def loose_call(body: str, arguments: str = "arguments") -> ToolCall | None:
     """A call whose arguments are not JSON, as text; None where it is none."""
     head, mark, rest = body.partition(f'", "{arguments}": ')
