@@ -156,8 +156,9 @@ def open_page(client: ChatClient, *, title: str, is_base: bool = False) -> Page:
                 _completion_tab(client, i18n, model, controls)
 
         seeing = gr.State(())  # names of the models that take images
+        chosen = gr.BrowserState(None, storage_key="swift.model", secret="a name is none")
 
-        async def models() -> tuple[Any, ...]:
+        async def models(before: str | None) -> tuple[Any, ...]:
             try:
                 found = await client.models()
             except SwiftError as error:
@@ -165,13 +166,14 @@ def open_page(client: ChatClient, *, title: str, is_base: bool = False) -> Page:
                 return gr.update(), (), gr.update()
             names = [one.name for one in found]
             able = tuple(one.name for one in found if one.takes_images)
-            first = names[0] if names else None
-            return gr.update(choices=names, value=first), able, gr.update(visible=first in able)
+            name = before if before in names else names[0] if names else None
+            return gr.update(choices=names, value=name), able, gr.update(visible=name in able)
 
-        blocks.load(models, None, [model, seeing, parts.attach], show_progress="hidden")
+        blocks.load(models, chosen, [model, seeing, parts.attach], show_progress="hidden")
         model.input(
-            lambda name, able: gr.update(visible=name in able), [model, seeing], parts.attach, show_progress="hidden"
-        )
+            lambda name, able: (gr.update(visible=name in able), name), [model, seeing], [parts.attach, chosen],
+            show_progress="hidden",
+        )  # fmt: skip
         loaded = blocks.load(None, None, parts.all, js="swiftChat.open")
         loaded.then(lambda: gr.update(interactive=True), None, parts.message, show_progress="hidden")
         here = [parts.chat, system]

@@ -109,16 +109,15 @@ class Site:
             self.adapters[name] = str(folder)
 
     async def unload_adapter(self, name: str) -> None:
-        """Forget it; answers under way with it end first. Raises ApiError 404, EngineError."""
-        async with self._loading:
-            if name not in self.adapters:
-                raise ApiError(404, f"adapter {name[:200]!r} is not loaded.", param="lora_name", code="model_not_found")
-            folder = self.adapters.pop(name)  # no new request gets it from here on
-            try:
-                await self.engine.unload_adapter(name)
-            except EngineError:
-                self.adapters[name] = folder
-                raise
+        """Forget it; answers under way with it end first, and meanwhile others come and go. Raises ApiError 404, EngineError."""
+        if name not in self.adapters:
+            raise ApiError(404, f"adapter {name[:200]!r} is not loaded.", param="lora_name", code="model_not_found")
+        folder = self.adapters.pop(name)  # no new request gets it from here on
+        try:
+            await self.engine.unload_adapter(name)
+        except EngineError:
+            self.adapters.setdefault(name, folder)
+            raise
 
     def adapter_folder(self, path: str) -> Path:
         """The folder that a client names, if it lies below one of --adapter_roots and holds safetensors. Raises ApiError."""

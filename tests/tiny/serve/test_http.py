@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -150,6 +151,36 @@ def test_adapters_come_and_go(opened: Any, tmp_path: Path) -> None:
         assert send(server, "POST", "/v1/unload_lora_adapter", json=gone, headers=ADMIN).status_code == 200
         expect_error(send(server, "POST", CHAT, json={**question(), "model": "a"}), 404, "model_not_found")
         expect_error(send(server, "POST", "/v1/unload_lora_adapter", json=gone, headers=ADMIN), 404, "model_not_found")
+
+
+def test_an_adapter_that_is_still_in_use_keeps_no_other_waiting(
+    opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    with opened(adapter_roots=(str(tmp_path),)) as server, ThreadPoolExecutor(1) as other:
+
+        def change(path: str, name: str, **more: str) -> int:
+            return int(send(server, "POST", path, json={"lora_name": name, **more}, headers=ADMIN).status_code)
+
+        asked, unused, unload = threading.Event(), threading.Event(), server.engine.unload_adapter
+
+        async def when_unused(name: str) -> None:
+            asked.set()
+            await asyncio.to_thread(unused.wait, 30)
+            await unload(name)
+
+        assert change("/v1/load_lora_adapter", "a", lora_path=str(tmp_path)) == 200
+        monkeypatch.setattr(server.engine, "unload_adapter", when_unused)
+        try:
+            leaving = other.submit(change, "/v1/unload_lora_adapter", "a")
+            assert asked.wait(30)
+            assert change("/v1/load_lora_adapter", "b", lora_path=str(tmp_path)) == 200
+            assert change("/v1/unload_lora_adapter", "a") == 404  # it is on its way
+        finally:
+            unused.set()
+        assert leaving.result(30) == 200
+        assert server.engine.adapters == {"b": str(tmp_path)}
 
 
 def test_what_the_engine_cannot_do_is_refused_by_name(opened: Any) -> None:

@@ -279,3 +279,13 @@ def test_a_full_browser_keeps_the_newest_and_says_what_it_does_not(browser: Any,
     assert kept(page)["too much"][-1] == "too much"
     assert "not kept" in page.inner_text("#attached-notice")
     context.close()
+
+
+def test_the_model_that_was_chosen_stays(browser: Any, address: str) -> None:
+    page = visit(browser.new_context(locale="en-US"), address)
+    page.click(".toggle-button")
+    page.click("#model input")
+    page.click("[role=option]:has-text('gpt-4o')")
+    page.wait_for_function("'swift.model' in localStorage")
+    page.reload()
+    page.wait_for_function("document.querySelector('#model input')?.value == 'gpt-4o'")
