@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from swift.llm.chat.logprobs import LogprobText, TextLogprob
 from swift.llm.chat.reading import TextReader
 from swift.llm.chat.sorting import CallDelta, Sorter, opens_thinking
-from swift.llm.chat.tool_grammar import tool_grammar
+from swift.llm.chat.tool_grammar import form_grammar, tool_grammar
 from swift.llm.core import Conversation, Grammar, Message, Sampling, Tokenizer, ToolCall
 from swift.llm.engine.protocol import Engine, Finish, GenerateRequest, Pictures
 from swift.llm.media.images import MOST_PIXELS, as_png, open_image
@@ -187,6 +187,13 @@ class ChatService:
         """
         return tool_grammar(self.template, conversation, name, opened=self._opened(conversation, prompt.ids))
 
+    def form_grammar(self, conversation: Conversation, prompt: Prompt, form: Grammar) -> Grammar:
+        """What holds the answer to ``form``, behind reasoning that the prompt opens, and unless it calls one of the conversation's tools.
+
+        ``prompt``: what `prepare` made of the conversation. Raises DataError where the template's tool format has no such grammar.
+        """
+        return form_grammar(self.template, conversation, form, opened=self._opened(conversation, prompt.ids))
+
     def _opened(self, conversation: Conversation, prompt: Sequence[int]) -> bool:
         return opens_thinking(self.template, conversation, lambda: self.tokenizer.decode(prompt[-32:]))
 
@@ -217,14 +224,15 @@ class ChatService:
             request_id or uuid.uuid4().hex,
             prompt.ids,
             sampling,
-            self.template.stop_ids,
+            _ends(self.template.stop_ids, sampling),
             adapter=adapter,
             logprobs=logprobs,
             grammar=grammar,
             media=prompt.media,
             pictures=prompt.pictures,
         )
-        stop = (*self.template.stop_strings_for(conversation), *sampling.stop)
+        own = () if sampling.ignore_eos else self.template.stop_strings_for(conversation)
+        stop = (*own, *sampling.stop)
         answered = self._deltas(request, stop)
         del prompt, request  # images are large: they are the engine's now, for as long as it needs them
         async with aclosing(answered) as deltas:  # type: ignore[type-var]
@@ -258,7 +266,7 @@ class ChatService:
             request_id or uuid.uuid4().hex,
             tuple(ids),
             sampling,
-            stop_ids,
+            _ends(stop_ids, sampling),
             adapter=adapter,
             logprobs=logprobs,
             prompt_logprobs=prompt_logprobs,
@@ -382,6 +390,11 @@ class ChatService:
                 raise EngineError(f"row {number}: {answer.error}")
             messages.append(answer.message)
         return messages
+
+
+def _ends(own: tuple[int, ...], sampling: Sampling) -> tuple[int, ...]:
+    """The ids that end an answer: the model's own, unless they are to be ignored, and those that were asked for."""
+    return (*(() if sampling.ignore_eos else own), *sampling.stop_ids)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,6 @@
-"""A grammar that forces calls of tools, made from the way in which the template's tool format writes them."""
+"""Grammars of answers that may hold reasoning and calls of tools, as the template's format writes them: forced calls, and an
+answer in a fixed form beside tools that may be called.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,14 @@ from typing import Any
 
 from swift.llm.chat.json_space import JSON_SPACE
 from swift.llm.chat.pythonic_grammar import Pythonic, pythonic
+from swift.llm.chat.sorting import tags_of
 from swift.llm.chat.tagged_grammar import Tagged, tagged
 from swift.llm.core import Conversation, Grammar, Message, ToolCall
 from swift.llm.template import Template
 from swift.llm.template.tools import ToolFormat
 from swift.utils.errors import DataError
 
-__all__ = ["tool_grammar"]
+__all__ = ["form_grammar", "tool_grammar"]
 
 _INDENTED: Any = {
     "whitespace_pattern": r"( |\n[ \t]{0,16})?"
@@ -39,6 +42,38 @@ def tool_grammar(template: Template, conversation: Conversation, name: str | Non
         raise DataError("a call is asked for, and the conversation has no tools. Give `tools`.")
     if name is not None and name not in functions:
         raise DataError(f"a call of {name!r} is asked for; the tools are {', '.join(map(repr, functions))}.")
+    calls = _calls(template, functions, name)
+    thought = _thought(template) if opened else []
+    return _lark("thought calls" if opened else "calls", thought, calls)
+
+
+def form_grammar(template: Template, conversation: Conversation, form: Grammar, *, opened: bool = False) -> Grammar:
+    """An answer in the ``form`` of a JSON object or schema, or, where the conversation has tools, calls of them in its place.
+
+    ``opened``: the answer begins within the reasoning, which is free and comes first. Raises DataError as `tool_grammar` does, and
+    for other grammars beside reasoning and tools.
+    """
+    functions = {str(one.get("name")): one for one in map(_function, conversation.tools)}
+    if not functions and not opened:
+        return form
+    if form.kind not in ("json_object", "json_schema"):
+        raise DataError("a grammar of your own cannot stand beside tools or reasoning. Leave it or them out.")
+    schema = json.loads(form.text) if form.kind == "json_schema" else {"type": "object"}
+    blank = '" "? ' if template.tokenizer.space_mark != "never" else ""
+    lines = [
+        f"form: {blank}value",
+        f"value: %json {json.dumps({**schema, 'x-guidance': JSON_SPACE}, ensure_ascii=False)}",
+    ]
+    calls = _calls(template, functions, None) if functions else []
+    body = "(form | calls)" if functions else "form"
+    return _lark(f"thought {body}" if opened else body, _thought(template) if opened else [], lines, calls)
+
+
+def _lark(start: str, *rules: Sequence[str]) -> Grammar:
+    return Grammar("lark", "\n".join((f"start: {start}", *(line for lines in rules for line in lines))) + "\n")
+
+
+def _format(template: Template) -> ToolFormat:
     fmt = template.tool_format
     if fmt is None or not (fmt.streaming.around is not None or fmt.streaming.channels or _apart(fmt)):
         told = (
@@ -46,8 +81,10 @@ def tool_grammar(template: Template, conversation: Conversation, name: str | Non
             if fmt is None
             else f"writes calls as {fmt.name!r} does, and a grammar cannot follow it"
         )
-        raise DataError(f"calls cannot be forced: the template {template.name!r} {told}. Use `tool_choice` auto.")
-    return Grammar("lark", _lark(template, fmt, functions, name, opened))
+        raise DataError(
+            f"calls cannot be forced: the template {template.name!r} {told}. Use `tool_choice` auto without `response_format`."
+        )
+    return fmt
 
 
 def _apart(fmt: ToolFormat) -> Tagged | Pythonic | None:
@@ -60,7 +97,9 @@ def _function(tool: Mapping[str, Any]) -> Mapping[str, Any]:
     return inner if isinstance(inner, Mapping) else tool
 
 
-def _lark(template: Template, fmt: ToolFormat, functions: Mapping[str, Any], name: str | None, opened: bool) -> str:
+def _calls(template: Template, functions: Mapping[str, Any], name: str | None) -> list[str]:
+    """The rule ``calls`` and those that it needs."""
+    fmt = _format(template)
     names = [name] if name is not None else list(functions)
     firsts, nexts, closing = [], [], ""
     tags = _apart(fmt)
@@ -78,18 +117,19 @@ def _lark(template: Template, fmt: ToolFormat, functions: Mapping[str, Any], nam
             lines.append(f"args_{number}: %json {spaced}")
         else:
             lines += tags.rules(f"args_{number}", one, schema, lambda text: _literal(template, text))
-    start = "start: " + ("thought " if opened else "") + "first" + (" next*" if nexts else "")
-    start += f" {_literal(template, closing)}" if closing else ""
-    lines = [start, "first: " + " | ".join(firsts), *(["next: " + " | ".join(nexts)] if nexts else []), *lines]
-    if opened:
-        assert template.thinking_tags is not None
-        end = template.thinking_tags[1]
-        token = _tokens(template).get(end)
-        lines.append(
-            f"thought: /(.|\\n)*/ <[{token}]> /\\n*/" if token is not None
-            else f"thought: text /\\n*/\ntext[suffix={json.dumps(end)}]: /(.|\\n)*/"
-        )  # fmt: skip
-    return "\n".join(lines) + "\n"
+    calls = "calls: first" + (" next*" if nexts else "") + (f" {_literal(template, closing)}" if closing else "")
+    return [calls, "first: " + " | ".join(firsts), *(["next: " + " | ".join(nexts)] if nexts else []), *lines]
+
+
+def _thought(template: Template) -> list[str]:
+    """The rule ``thought``: the rest of the reasoning, to its end."""
+    tags = tags_of(template)
+    assert tags is not None
+    end = tags[1]
+    token = _tokens(template).get(end)
+    if token is not None:
+        return [f"thought: /(.|\\n)*/ <[{token}]> /\\n*/"]
+    return ["thought: text /\\n*/", f"text[suffix={json.dumps(end)}]: /(.|\\n)*/"]
 
 
 def _space(fmt: ToolFormat, name: str) -> Any:

@@ -20,6 +20,8 @@ __all__ = ["embed_alone", "first_logits", "generate_alone", "on_device", "score_
 
 GoOn = Callable[[Step], bool]
 
+_NEVER = 2**31 - 1  # the end of an answer that no token ends: for None, `generate` takes the model's own
+
 
 def generate_alone(model: Any, item: Running, go_on: GoOn) -> Step:
     """Answer one request; ``go_on(step)`` is called at every token and ends it by saying no.
@@ -59,7 +61,6 @@ def first_logits(model: Any, prompt: Sequence[int], media: Mapping[str, Any]) ->
     """The likeliest next token as ``generate`` has it, and the logits (V) of the one after it."""
     ids = torch.tensor([prompt], device=model.device)
     config = _config(Sampling(), (), 2)
-    config.min_new_tokens = 2  # the model's own end may come first
     config.output_logits = config.return_dict_in_generate = True
     output = model.generate(
         input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config, **on_device(model, media)
@@ -119,7 +120,7 @@ def _config(sampling: Sampling, stop_ids: tuple[int, ...], max_new_tokens: int) 
     return GenerationConfig(  # type: ignore[no-untyped-call]
         max_new_tokens=max_new_tokens,
         num_beams=beams,
-        eos_token_id=list(stop_ids) or None,
+        eos_token_id=list(stop_ids) or [_NEVER],
         pad_token_id=stop_ids[0] if stop_ids else 0,
         **values,
     )

@@ -20,7 +20,7 @@ from swift.llm.engine.inflight import InFlight
 from swift.llm.engine.memory import cache_tokens
 from swift.llm.engine.protocol import Constraint, Limits, Step, TokenLogprob
 from swift.llm.engine.sampling import check_chosen, choose, logprobs_of
-from swift.llm.engine.schedule import Running, Schedule
+from swift.llm.engine.schedule import PlaceError, Running, Schedule
 
 __all__ = ["Batch"]
 
@@ -77,6 +77,7 @@ class Batch:
 
     def step(self) -> None:
         """One turn. Where it fails (out of memory, for one), whoever was in it is told, and all others go on."""
+        self._in_step = []
         try:
             step = self.schedule.next_step()
             self._in_step = [item for item, _ in step]
@@ -89,6 +90,8 @@ class Batch:
                     self._in_step = [item]
                     num = _num_wanted(item, count)
                     self._take([(item, count)], [num], self._images.read(item, num).float())
+        except PlaceError as error:
+            self._in_flight.drop(error.item, error.error)
         except Exception as error:
             failed = readable(error)
             for item in self._in_step:

@@ -37,7 +37,7 @@ class Images:
     def sight(self, request: GenerateRequest, adapter: int | None) -> Sight | None:
         """What the request's media mean for the cache; None where it is to be answered alone.
 
-        The first one is read in both ways, which takes as long as its prompt does.
+        The first one is read in both ways before it is answered: three times in all, and everybody waits meanwhile.
         """
         assert request.media is not None, "only requests with images are looked at"
         if self._is_fit is False:

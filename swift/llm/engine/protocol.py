@@ -162,6 +162,14 @@ class Engine(Protocol):
         """End all requests with ``abort`` and free what the engine holds. May be called twice."""
 
 
+def check_lengths(ids: Sequence[Sequence[int]], most: int | None, done: str) -> None:
+    """Raises EngineError for a sequence without tokens, or with more than ``most`` (None: any number) that can be ``done``."""
+    for sequence in ids:
+        if not sequence or (most is not None and len(sequence) > most):
+            bound = f"{most:,}" if most is not None else "any number"
+            raise EngineError(f"a sequence of {len(sequence):,} tokens; 1 to {bound} can be {done}.")
+
+
 def check_request(request: GenerateRequest, limits: Limits) -> int:
     """The number of tokens that ``request`` may have in all, prompt included.
 

@@ -14,7 +14,16 @@ from typing import Any, Literal
 
 from swift.llm.core import Grammar, Sampling
 from swift.llm.engine.alone import takes_images
-from swift.llm.engine.protocol import Constraint, Engine, EngineStats, GenerateRequest, Limits, Step, check_request
+from swift.llm.engine.protocol import (
+    Constraint,
+    Engine,
+    EngineStats,
+    GenerateRequest,
+    Limits,
+    Step,
+    check_lengths,
+    check_request,
+)
 from swift.llm.engine.worker import Worker
 from swift.utils.errors import EngineError, EngineFailedError
 
@@ -145,7 +154,7 @@ class PtEngine:
 
     async def score(self, ids: Sequence[Sequence[int]]) -> list[list[float]]:
         """See the protocol. Sequences are read as prompts are, beside running requests."""
-        self._check_lengths(ids, "scored")
+        check_lengths(ids, self.limits.context, "scored")
         return list(await asyncio.gather(*(self._score(tuple(sequence)) for sequence in ids)))
 
     async def _score(self, sequence: tuple[int, ...]) -> list[float]:
@@ -161,16 +170,9 @@ class PtEngine:
         """See the protocol. Sequences are read one at a time, between the steps of running requests."""
         if self._pooling is None:
             raise EngineError("this model gives no embeddings: it is a model that answers.")
-        self._check_lengths(ids, "embedded")
+        check_lengths(ids, self.limits.context, "embedded")
         calls = [self._worker.embed(tuple(sequence), self._pooling) for sequence in ids]
         return [await asyncio.wrap_future(call) for call in calls]
-
-    def _check_lengths(self, ids: Sequence[Sequence[int]], done: str) -> None:
-        limit = self.limits.context
-        for sequence in ids:
-            if not sequence or (limit is not None and len(sequence) > limit):
-                bound = f"{limit:,}" if limit is not None else "any number"
-                raise EngineError(f"a sequence of {len(sequence):,} tokens; 1 to {bound} can be {done}.")
 
     async def load_adapter(self, name: str, folder: str) -> None:
         """See the protocol. Plain LoRA in safetensors, beside a model that was opened with none or with plain LoRA."""

@@ -22,6 +22,7 @@ from swift.llm.engine.protocol import (
     Limits,
     Step,
     TokenLogprob,
+    check_lengths,
     check_request,
 )
 from swift.llm.engine.watch import PATIENCE, Patience, Pulse, hang
@@ -157,6 +158,8 @@ class RemoteEngine:
                 prompt_logprobs = await self._score(request.prompt, request.prompt_logprobs, request.adapter)
             transport = await self._send(call, arrive)
             read = self.dialect.reader(request)
+            request = replace(request, pictures=None)  # images are large, and the engine has them now
+            del call
             while True:
                 arrived = await events.get()
                 if arrived is _ABORTED:
@@ -227,10 +230,7 @@ class RemoteEngine:
         if self.limits.logprobs is None:
             raise EngineError(f"{self.dialect.title} gives no log-probabilities.")
         limit = self.limits.context
-        for sequence in ids:
-            if not sequence or (limit is not None and len(sequence) >= limit):
-                most = f"{limit - 1:,}" if limit is not None else "any number"
-                raise EngineError(f"a sequence of {len(sequence):,} tokens; 1 to {most} can be scored.")
+        check_lengths(ids, None if limit is None else limit - 1, "scored")  # one token is answered
         found = await asyncio.gather(*(self._score(sequence, 0, None) for sequence in ids))
         return [[one.logprob for one in sequence] for sequence in found]
 
@@ -243,11 +243,7 @@ class RemoteEngine:
         """See the protocol; all sequences are sent at once, and the engine batches them."""
         if not self.limits.embeddings:
             raise EngineError(f"{self.dialect.title} was not started for embeddings.")
-        limit = self.limits.context
-        for sequence in ids:
-            if not sequence or (limit is not None and len(sequence) > limit):
-                most = f"{limit:,}" if limit is not None else "any number"
-                raise EngineError(f"a sequence of {len(sequence):,} tokens; 1 to {most} can be embedded.")
+        check_lengths(ids, self.limits.context, "embedded")
         self._begin_watch()
         try:
             return self.dialect.vectors(await self._ask(self.dialect.embed(ids)))

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from swift.llm.engine.cache import Cache, Held
 from swift.llm.engine.protocol import GenerateRequest, Step, TokenLogprob
 
-__all__ = ["Queue", "Running", "Schedule", "Sight", "Store"]
+__all__ = ["PlaceError", "Queue", "Running", "Schedule", "Sight", "Store"]
 
 _SLICE = 256  # tokens of a prompt read at once whose log-probabilities are wanted: each has a whole row of logits
 
@@ -108,6 +108,14 @@ class Running:
         return asked and len(self.prompt_logprobs) < len(self.request.prompt) - 1
 
 
+class PlaceError(Exception):
+    """What is cached of ``item`` could not be moved, for ``error``. It stands where it stood, and cannot be answered."""
+
+    def __init__(self, item: Running, error: Exception) -> None:
+        super().__init__(f"{item.request.id!r}: {error}")
+        self.item, self.error = item, error
+
+
 class Schedule:
     """Waiting and running requests under three bounds: requests at once, tokens a step, room in the cache.
 
@@ -153,7 +161,7 @@ class Schedule:
         self._close(item, keep=keep)
 
     def next_step(self) -> list[tuple[Running, int]]:
-        """Who reads how many tokens now; empty only when nobody is in flight."""
+        """Who reads how many tokens now; empty only when nobody is in flight. Raises PlaceError, and may be called again."""
         self._make_room()
         step = [(item, 1) for item in self.running if item.pending == 1]
         budget = self._max_step_tokens - len(step)
@@ -161,18 +169,20 @@ class Schedule:
             if item.pending > 1 and (budget > 0 or not step):
                 step.append((item, self._share(item, budget)))
                 budget -= step[-1][1]
-        later = []
-        while self.waiting and len(self.running) < self._max_running and (budget > 0 or not step):
-            item = self.waiting[0]
-            if self.running and self._may_find(item) and self._cache.awaits(item.tokens, self._key_of(item)):
-                later.append(self.waiting.popleft())
-                continue
-            if not self._hold(item):
-                break
-            self.running.append(self.waiting.popleft())
-            step.append((item, self._share(item, budget)))
-            budget -= step[-1][1]
-        self.waiting.extendleft(reversed(later))
+        later: list[Running] = []
+        try:
+            while self.waiting and len(self.running) < self._max_running and (budget > 0 or not step):
+                item = self.waiting[0]
+                if self.running and self._may_find(item) and self._cache.awaits(item.tokens, self._key_of(item)):
+                    later.append(self.waiting.popleft())
+                    continue
+                if not self._hold(item):
+                    break
+                self.running.append(self.waiting.popleft())
+                step.append((item, self._share(item, budget)))
+                budget -= step[-1][1]
+        finally:
+            self.waiting.extendleft(reversed(later))
         return step
 
     def _share(self, item: Running, budget: int) -> int:
@@ -181,19 +191,22 @@ class Schedule:
         return min(item.pending, max(budget, 1), _SLICE if item.wants_prompt else item.pending)
 
     def _hold(self, item: Running) -> bool:
-        """Room for all of a request's tokens. False where there is none."""
-        key = self._key_of(item)
-        if item.held is not None and item.held.key != key:
-            self._close(item, keep=True)
-        if item.held is not None:
-            return self._cache.grow(item.held, len(item.tokens))
-        reusable = len(item.tokens) - 1 if self._may_find(item) else 0  # the last is read, for what comes after it
-        item.held = self._cache.open(item.tokens, key, reusable, item.sight.end if item.sight is not None else 0)
-        if len(item.tokens) == len(item.request.prompt) and item.aside is None:
-            item.num_reused = item.cached
-        if item.held is not None and item.sight is not None:
-            self._find_images(item, item.held, item.sight)
-        return item.held is not None
+        """Room for all of a request's tokens. False where there is none. Raises PlaceError."""
+        try:
+            key = self._key_of(item)
+            if item.held is not None and item.held.key != key:
+                self._close(item, keep=True)
+            if item.held is not None:
+                return self._cache.grow(item.held, len(item.tokens))
+            reusable = len(item.tokens) - 1 if self._may_find(item) else 0  # the last is read, for what comes after it
+            item.held = self._cache.open(item.tokens, key, reusable, item.sight.end if item.sight is not None else 0)
+            if len(item.tokens) == len(item.request.prompt) and item.aside is None:
+                item.num_reused = item.cached
+            if item.held is not None and item.sight is not None:
+                self._find_images(item, item.held, item.sight)
+            return item.held is not None
+        except Exception as error:  # out of memory, for one: on a GPU, what comes back takes some while it does
+            raise PlaceError(item, error) from error
 
     @staticmethod
     def _may_find(item: Running) -> bool:
@@ -204,8 +217,8 @@ class Schedule:
         """What is there of the images already is not read again."""
         if item.aside is not None:
             assert self._store is not None, "whoever was put aside was in it"
-            held.count, held.offset = item.aside.count, item.aside.offset
             self._store.put(held.block.start, item.aside.values)
+            held.count, held.offset = item.aside.count, item.aside.offset
             item.aside = None
         if held.count:
             sight.media = None
@@ -219,15 +232,19 @@ class Schedule:
         """Send the youngest back to the queue until the others fit; the oldest always stays, so that all end."""
         for item in list(self.running):
             while item in self.running and not self._hold(item):
-                youngest = self.running.pop()
+                youngest = self.running[-1]
                 self._put_aside(youngest)
+                self.running.pop()
                 self._close(youngest, keep=False)
                 self.waiting.appendleft(youngest)
 
     def _put_aside(self, item: Running) -> None:
-        """Images that were read cannot be read again: what came of them leaves the cache as it is."""
+        """Images that were read cannot be read again: what came of them leaves the cache as it is. Raises PlaceError."""
         if item.sight is None or item.is_unseen or item.held is None:
             return
         assert self._store is not None, "prompts with images are taken only where there is one"
-        values = self._store.lift(item.held.block.start, item.cached)
+        try:
+            values = self._store.lift(item.held.block.start, item.cached)
+        except Exception as error:
+            raise PlaceError(item, error) from error
         item.aside = _Aside(item.cached, item.held.offset, values)

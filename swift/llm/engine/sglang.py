@@ -169,7 +169,9 @@ def _logprobs(meta: Mapping[str, Any], side: str, top: int) -> tuple[TokenLogpro
 
 def _structured(grammar: Grammar) -> dict[str, Any]:
     if grammar.kind == "lark":
-        raise EngineError("SGLang takes no Lark grammar. Use a JSON schema or a regular expression, or another engine.")
+        raise EngineError(
+            "SGLang takes no Lark grammar, which forced calls and a form beside tools or reasoning need. Use another engine."
+        )
     if grammar.kind == "json_object":
         return {"json_schema": '{"type": "object"}'}
     return {grammar.kind: grammar.text}

@@ -11,6 +11,7 @@ import base64
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,7 @@ class VllmDialect:
         """See `Dialect`. How much of the prompt was found in the cache comes after the last token, so the end waits for it."""
         last: Step | None = None
         is_checked = request.pictures is None
+        request = replace(request, pictures=None)  # not to be held until the answer's end
 
         def read(event: Mapping[str, Any]) -> Step | None:
             nonlocal last, is_checked

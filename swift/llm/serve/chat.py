@@ -16,7 +16,7 @@ from swift.llm.core import Conversation, Grammar, Sampling
 from swift.llm.serve.convert import conversation_of, form_of, refuse_unsupported, sampling_for
 from swift.llm.serve.errors import invalid, refused
 from swift.llm.serve.pictures import Pictures
-from swift.llm.serve.replies import DONE, ChatAnswer, Head, Usage, chat_delta, chat_logprobs, dumps, event, finish_of
+from swift.llm.serve.replies import DONE, ChatAnswer, Head, Usage, chat_deltas, chat_logprobs, dumps, event, finish_of
 from swift.llm.serve.schema import ChatRequest
 from swift.llm.serve.site import Site
 from swift.llm.serve.stream import EventStream
@@ -58,6 +58,7 @@ def _read(site: Site, request: ChatRequest, pictures: Pictures | None) -> _Asked
     grammar, forced = form_of(request)
     if (grammar is not None or forced) and not site.engine.limits.grammars:
         raise refused("tool_choice" if forced else "response_format", "this engine cannot hold an answer to a form.")
+    _check_ending(request)
     tools = None if request.tool_choice == "none" else request.tools
     if request.images and pictures is None:
         raise refused("images", "the model of this server takes text only.")
@@ -74,6 +75,8 @@ def _streams(site: Site, request: ChatRequest, asked: _Asked, pictures: Pictures
     if asked.forced:
         name = asked.forced if isinstance(asked.forced, str) else None
         grammar = site.service.tool_grammar(conversation, prompt, name)
+    elif grammar is not None:
+        grammar = site.service.form_grammar(conversation, prompt, grammar)
     out = []
     for number in range(request.n or 1):
         stream = site.service.stream(
@@ -84,6 +87,20 @@ def _streams(site: Site, request: ChatRequest, asked: _Asked, pictures: Pictures
             stream = _bound(stream, "tools" if asked.forced else "response_format")
         out.append(_first_call(stream) if request.parallel_tool_calls is False else stream)
     return out
+
+
+def _check_ending(request: ChatRequest) -> None:
+    """Raises ApiError where the client says that something else is to be done with the last message than what is done."""
+    goes_on = request.messages[-1].role == "assistant"
+    for field, wanted in (
+        ("continue_final_message", request.continue_final_message),
+        ("add_generation_prompt", None if request.add_generation_prompt is None else not request.add_generation_prompt),
+    ):
+        if wanted is not None and wanted != goes_on:
+            raise invalid(
+                field, "a last message of the assistant is always gone on with, and any other answered. Leave it out, or end the"
+                f" messages with one of {'the assistant' if wanted else 'the user'}.",
+            )  # fmt: skip
 
 
 async def _bound(stream: AsyncIterator[Delta], field: str) -> AsyncIterator[Delta]:
@@ -176,13 +193,14 @@ async def _whole(site: Site, request: ChatRequest, streams: list[AsyncIterator[D
 async def _events(site: Site, request: ChatRequest, streams: list[AsyncIterator[Delta]]) -> AsyncIterator[bytes]:
     head = Head.of("chatcmpl", "chat.completion.chunk", request.model)
     with_usage = bool(request.stream_options and request.stream_options.include_usage)
-    more: dict[str, Any] = {"usage": None} if with_usage else {}
+    always = with_usage and bool(request.stream_options and request.stream_options.continuous_usage_stats)
     usage = Usage()
     begun: set[int] = set()
     calling: set[int] = set()
 
     def chunk(number: int, delta: dict[str, Any], logprobs: Any = None, finish: str | None = None) -> bytes:
         choice = {"index": number, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
+        more = {"usage": usage.body() if always else None} if with_usage else {}
         return event(head.body([choice], **more))
 
     async with aclosing(site.answer(streams)) as deltas:  # type: ignore[type-var]
@@ -193,10 +211,10 @@ async def _events(site: Site, request: ChatRequest, streams: list[AsyncIterator[
                 yield chunk(number, {"role": "assistant", "content": ""})
             if delta.calls:
                 calling.add(number)
-            said = chat_delta(delta)
             told = chat_logprobs(delta.logprobs) if request.logprobs and delta.logprobs else None
-            if said or told:
+            for said in chat_deltas(delta) or ([{}] if told else []):
                 yield chunk(number, said, told)
+                told = None
             if delta.finish is not None:
                 yield chunk(number, {}, None, finish_of(delta.finish, number in calling))
     if with_usage:

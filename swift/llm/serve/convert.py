@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from swift.llm.core import Conversation, Grammar, Message, Sampling, ToolCall
-from swift.llm.serve.errors import ApiError, invalid, refused
+from swift.llm.serve.errors import invalid, refused
 from swift.llm.serve.pictures import Pictures
 from swift.llm.serve.schema import (
     REFUSED,
@@ -65,7 +65,7 @@ def conversation_of(
     media = pictures.whole() if pictures is not None else ()
     return Conversation(
         tuple(out),
-        tuple(tool.model_dump(exclude_none=True) for tool in tools or ()),
+        tuple(tool.model_dump(exclude_none=True, exclude={"cache_control"}) for tool in tools or ()),
         media,
         system_given=out[0].role == "system",
         template_kwargs=template_kwargs or {},
@@ -130,9 +130,11 @@ def sampling_for(request: Generation, default: Sampling, max_tokens: int | None,
     elif draws and not do_sample:
         do_sample, temperature = True, 1.0
     bias = tuple((int(token), value) for token, value in (request.logit_bias or {}).items())
-    for token, _ in bias:
-        if token >= vocabulary:
-            raise invalid("logit_bias", f"token {token}: the vocabulary has {vocabulary:,} tokens.")
+    stop_ids = tuple(request.stop_token_ids or ())
+    for field, ids in (("logit_bias", [token for token, _ in bias]), ("stop_token_ids", stop_ids)):
+        for token in ids:
+            if token >= vocabulary:
+                raise invalid(field, f"token {token}: the vocabulary has {vocabulary:,} tokens.")
     stop = (request.stop,) if isinstance(request.stop, str) else tuple(request.stop or ())
     changed: dict[str, Any] = {
         "top_p": request.top_p,
@@ -146,12 +148,16 @@ def sampling_for(request: Generation, default: Sampling, max_tokens: int | None,
     }
     return replace(
         default, do_sample=do_sample, temperature=temperature, logit_bias=bias, stop=(*default.stop, *stop),
+        stop_ids=stop_ids, ignore_eos=bool(request.ignore_eos),
         **{name: value for name, value in changed.items() if value is not None},
     )  # fmt: skip
 
 
 def form_of(request: ChatRequest) -> tuple[Grammar | None, str | bool]:
-    """The grammar that response_format asks for, and the call that tool_choice forces: a name, True for any, False for none."""
+    """The grammar that response_format asks for, and the call that tool_choice forces: a name, True for any, False for none.
+
+    A forced call goes before the form of the answer, as with OpenAI.
+    """
     grammar = _grammar(request.response_format)
     choice, tools = request.tool_choice, request.tools or []
     if choice not in (None, "none", "auto") and not tools:
@@ -161,11 +167,8 @@ def form_of(request: ChatRequest) -> tuple[Grammar | None, str | bool]:
         forced = choice.function.name
         if forced not in [tool.function.name for tool in tools]:
             raise invalid("tool_choice", f"{forced!r} is none of the tools.")
-    if grammar is not None and tools and choice != "none":
-        raise ApiError(
-            400, "response_format: an answer in a fixed form cannot call tools. Leave the tools out, or set tool_choice to"
-            ' "none".', param="response_format", code="unsupported_parameter",
-        )  # fmt: skip
+    if request.ignore_eos and (grammar is not None or forced):
+        raise invalid("ignore_eos", "an answer in a fixed form ends where the form does. Leave one of them out.")
     return grammar, forced
 
 

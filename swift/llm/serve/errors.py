@@ -99,23 +99,25 @@ def _of_http(error: HTTPException) -> ApiError:
 
 def _of_validation(error: ValidationError) -> ApiError:
     """The first problems, each with the field's path; pydantic adds a line for every member of a union that does not fit."""
-    problems: dict[str, str] = {}
-    of_type: set[str] = set()
-    first_kind = ""
+    problems: dict[str, tuple[str, str]] = {}  # by path: pydantic's word for its kind, the sentence
     for one in error.errors(include_url=False, include_input=False):
-        first_kind = first_kind or one["type"]
         path = ".".join(str(part) for part in one["loc"] if isinstance(part, int) or _is_field(part))
-        said = "unknown field; it cannot be honoured" if one["type"] == "extra_forbidden" else one["msg"]
-        is_type = one["type"].endswith("_type")
-        if path not in problems or (path in of_type and not is_type):  # the member of the right type says more
-            problems[path] = said
-            (of_type.add if is_type else of_type.discard)(path)
+        kind, said = one["type"], one["msg"]
+        if kind == "extra_forbidden":
+            said = "unknown field; it cannot be honoured"
+        # Of a union, the member of the right type says more.
+        if path not in problems or (problems[path][0].endswith("_type") and not kind.endswith("_type")):
+            problems[path] = kind, said
+    for path in [path for path, (kind, _) in problems.items() if kind.endswith("_type")]:
+        if any(other.startswith(f"{path}.") for other in problems):  # what is wrong within that member says even more
+            del problems[path]
+    first, (first_kind, first_said) = next(iter(problems.items()))
     if first_kind == "json_invalid":
-        return ApiError(400, f"the body is not JSON in UTF-8: {next(iter(problems.values()))}", code="invalid_json")
-    told = [f"{path or 'the body'}: {said}" for path, said in problems.items()]
+        return ApiError(400, f"the body is not JSON in UTF-8: {first_said}", code="invalid_json")
+    told = [f"{path or 'the body'}: {said}" for path, (_, said) in problems.items()]
     more = f" (and {len(told) - SHOWN_PROBLEMS} more)" if len(told) > SHOWN_PROBLEMS else ""
     code = "unsupported_parameter" if first_kind == "extra_forbidden" else "invalid_value"
-    return ApiError(400, "; ".join(told[:SHOWN_PROBLEMS]) + more, param=next(iter(problems)) or None, code=code)
+    return ApiError(400, "; ".join(told[:SHOWN_PROBLEMS]) + more, param=first or None, code=code)
 
 
 def _is_field(part: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from swift.llm.chat.service import CallDelta, Delta, TextLogprob
 from swift.llm.engine.protocol import Finish
 
-__all__ = ["DONE", "ChatAnswer", "Head", "TextAnswer", "Usage", "chat_delta", "event"]
+__all__ = ["DONE", "ChatAnswer", "Head", "TextAnswer", "Usage", "chat_deltas", "event"]
 
 DONE = b"data: [DONE]\n\n"
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # `json.dumps` would make one for every token
@@ -105,16 +105,17 @@ def _call(call: CallDelta) -> dict[str, Any]:
     return {"index": call.index, "id": call.id, "type": "function", "function": function}
 
 
-def chat_delta(delta: Delta) -> dict[str, Any]:
-    """What a chunk adds to the message; reasoning under both names that clients read."""
+def chat_deltas(delta: Delta) -> list[dict[str, Any]]:
+    """What chunks add to the message; reasoning under both names that clients read.
+
+    Each piece of a call is a chunk of its own: clients read the first of a chunk's list and no other.
+    """
     out: dict[str, Any] = {}
     if delta.content:
         out["content"] = delta.content
     if delta.reasoning:
         out["reasoning_content"] = out["reasoning"] = delta.reasoning
-    if delta.calls:
-        out["tool_calls"] = [_call(call) for call in delta.calls]
-    return out
+    return [*([out] if out else []), *({"tool_calls": [_call(call)]} for call in delta.calls)]
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """What clients may say, as in OpenAI's reference: field by field with its bounds. A field that is not here is refused by name.
 
-Fields that are only notes of the client (user, metadata, ...) are accepted; those of type `Unsupported` are there to be refused
-with the reason (`REFUSED`), unless they ask for nothing.
+Fields that are only notes of the client (user, metadata, cache_control, ...) are accepted; those of type `Unsupported` are there
+to be refused with the reason (`REFUSED`), unless they ask for nothing.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Part(Strict):
     input_audio: Unsupported = None
     video_url: Unsupported = None
     file: Unsupported = None
+    cache_control: dict[str, Any] | None = None
 
 
 Content: TypeAlias = str | list[Part]
@@ -98,6 +99,7 @@ class AssistantMessage(Strict):
     refusal: str | None = None
     tool_calls: list[CallMessage] | None = None
     annotations: list[Any] | None = None
+    provider_specific_fields: dict[str, Any] | None = None
     audio: Unsupported = None
     function_call: Unsupported = None
 
@@ -132,6 +134,7 @@ class Tool(Strict):
 
     type: Literal["function"]
     function: Function
+    cache_control: dict[str, Any] | None = None
 
 
 class NamedFunction(Strict):
@@ -164,14 +167,18 @@ class ResponseFormat(Strict):
 
 
 class StreamOptions(Strict):
-    """``include_usage``: a last chunk with the numbers of tokens. ``include_obfuscation`` true is refused."""
+    """``include_usage``: a last chunk with the numbers of tokens, and with vLLM's ``continuous_usage_stats`` they are in every chunk.
+
+    ``include_obfuscation`` true is refused.
+    """
 
     include_usage: bool | None = None
+    continuous_usage_stats: bool | None = None
     include_obfuscation: bool | None = None
 
 
 class Generation(Strict):
-    """What chat and completions share; ``top_k``, ``min_p`` and ``repetition_penalty`` are not OpenAI's."""
+    """What chat and completions share; ``top_k``, ``min_p``, ``repetition_penalty`` and all below ``user`` are not OpenAI's."""
 
     model: str
     frequency_penalty: Penalty | None = None
@@ -190,6 +197,19 @@ class Generation(Strict):
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     user: str | None = None
+    stop_token_ids: Annotated[list[TokenId], Field(max_length=MAX_STOPS)] | None = None
+    ignore_eos: bool | None = None
+    # Refused, unless they ask for nothing.
+    min_tokens: Unsupported = None
+    length_penalty: Unsupported = None
+    use_beam_search: Unsupported = None
+    include_stop_str_in_output: Unsupported = None
+    skip_special_tokens: Unsupported = None
+    structured_outputs: Unsupported = None
+    guided_json: Unsupported = None
+    guided_regex: Unsupported = None
+    guided_choice: Unsupported = None
+    guided_grammar: Unsupported = None
 
 
 class ChatRequest(Generation):
@@ -207,18 +227,20 @@ class ChatRequest(Generation):
     chat_template_kwargs: dict[str, Any] | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
     images: list[Annotated[str, Field(min_length=1)]] | None = None
+    add_generation_prompt: bool | None = None
+    continue_final_message: bool | None = None
     # Notes of the client.
     metadata: dict[str, Any] | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
     service_tier: str | None = None
+    prediction: dict[str, Any] | None = None
     # Refused, unless they ask for nothing.
     store: bool | None = None
     modalities: list[str] | None = None
     verbosity: Unsupported = None
     audio: Unsupported = None
-    prediction: Unsupported = None
     web_search_options: Unsupported = None
     functions: Unsupported = None
     function_call: Unsupported = None
@@ -232,6 +254,7 @@ class CompletionRequest(Generation):
     echo: bool | None = None
     logprobs: Annotated[int, Field(ge=0, le=MAX_ALTERNATIVES)] | None = None
     best_of: Annotated[int, Field(ge=1, le=MAX_ANSWERS)] | None = None
+    add_special_tokens: bool | None = None
     suffix: Unsupported = None
 
 
@@ -281,11 +304,26 @@ REFUSED: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "modalities": ((["text"],), 'answers are text. Leave it out, or send ["text"].'),
     "verbosity": (("medium",), "the length of an answer cannot be chosen so. Say it in a message."),
     "audio": ((), "answers are text; there is no audio."),
-    "prediction": ((), "predicted output is not used here. Leave it out."),
     "web_search_options": ((), "there is no web search. Leave it out."),
     "functions": (([],), "is the old form. Use tools."),
     "function_call": (("none",), "is the old form. Use tool_choice."),
     "suffix": (("",), "text between a prompt and a suffix is not offered. Leave it out."),
     "dimensions": ((), "vectors cannot be shortened. Leave it out."),
+    "min_tokens": ((0,), "an answer has no least length. For a fixed one use ignore_eos with max_tokens."),
+    "length_penalty": ((1,), "there are no beams here. Leave it out."),
+    "use_beam_search": ((False,), "there are no beams here. Leave it out."),
+    "include_stop_str_in_output": ((False,), "an answer ends before the text that stops it. Leave it out."),
+    "skip_special_tokens": (
+        (),
+        "tokens of the model's own format are read, other control tokens are text. Leave it out.",
+    ),
+    "structured_outputs": (
+        (),
+        "use response_format with a JSON schema; alternatives are its enum, a regular expression its pattern.",
+    ),
+    "guided_json": ((), "use response_format with this schema."),
+    "guided_regex": ((), "use response_format with a JSON schema that holds it as pattern."),
+    "guided_choice": ((), "use response_format with a JSON schema that holds these as enum."),
+    "guided_grammar": ((), "use response_format with a JSON schema."),
 }
 """Field: the values that ask for nothing (besides null), and why others are refused."""

@@ -30,7 +30,8 @@ Prompt: TypeAlias = tuple[str | None, tuple[int, ...]]
 
 async def answer_completion(site: Site, request: CompletionRequest, http: Request) -> Response:
     """The response. Raises ApiError and SwiftError."""
-    prompts = await site.apart(http, partial(_prompts, site, request.prompt, "prompt"))
+    bos = request.add_special_tokens is not False
+    prompts = await site.apart(http, partial(_prompts, site, request.prompt, "prompt", bos=bos))
     plan = _Plan(site, request, prompts)
     if request.stream:
         return EventStream(plan.events(), site.desk)
@@ -92,12 +93,13 @@ class _Plan:
         head = Head.of("cmpl", "text_completion", self.request.model)
         options = self.request.stream_options
         with_usage = bool(options and options.include_usage)
-        more: dict[str, Any] = {"usage": None} if with_usage else {}
+        always = bool(options and options.continuous_usage_stats)
         usage = Usage()
         async with aclosing(self.site.answer(self.streams)) as deltas:  # type: ignore[type-var]
             async for number, delta in deltas:
                 usage.add(number, number // self.n, delta)
                 choice = self.answers[number].choice([delta], finish=self._finish(delta), drop_answer=self.only_prompt)
+                more = {"usage": usage.body() if always else None} if with_usage else {}
                 yield event(head.body([choice], **more))
         if with_usage:
             yield event(head.body([], usage=usage.body()))
@@ -117,7 +119,9 @@ def _encode(site: Site, text: str, *, bos: bool = True) -> tuple[int, ...]:
     return (tokenizer.bos_token_id, *ids) if starts and tokenizer.bos_token_id is not None else tuple(ids)
 
 
-def _prompts(site: Site, given: str | list[str] | list[int] | list[list[int]], field: str) -> list[Prompt]:
+def _prompts(
+    site: Site, given: str | list[str] | list[int] | list[list[int]], field: str, *, bos: bool = True
+) -> list[Prompt]:
     """Each prompt as its text (None: it came as ids) and its ids. Raises ApiError for an empty, long or strange one."""
     many: list[Any] = [given] if isinstance(given, str) or isinstance(given[0], int) else list(given)
     if len(many) > MAX_PROMPTS:
@@ -126,7 +130,7 @@ def _prompts(site: Site, given: str | list[str] | list[int] | list[list[int]], f
     for one in many:
         text = one if isinstance(one, str) else None
         site.check_length(len(one), field)
-        ids = _encode(site, one) if isinstance(one, str) else tuple(one)
+        ids = _encode(site, one, bos=bos) if isinstance(one, str) else tuple(one)
         _check_ids(site, ids, field)
         if not ids:
             raise invalid(field, "an empty text: there is no token to begin with.")

@@ -13,7 +13,7 @@ pytest.importorskip("llguidance", reason="llguidance is not installed")
 
 from swift.llm.chat.constraint import Constrainer
 from swift.llm.chat.sorting import Sorter
-from swift.llm.chat.tool_grammar import tool_grammar
+from swift.llm.chat.tool_grammar import form_grammar, tool_grammar
 from swift.llm.core import Conversation, Grammar, Message, ToolCall
 from swift.llm.template import Template, get_template
 from swift.llm.template.tools import TOOL_FORMATS
@@ -180,6 +180,23 @@ def test_a_thinking_answer_thinks_first() -> None:
     for token in template.tokenizer.encode(text):
         constraint.accept(token)
     assert constraint.is_done
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_an_answer_in_a_form_may_call_instead(opened: bool) -> None:
+    tokenizer = load_tokenizer(tokenizer_folder("qwen3"))
+    template = get_template("qwen3", tokenizer)
+    form = Grammar("json_schema", '{"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}')
+    constrain = Constrainer(template.tokenizer, template.stop_ids)
+    call = '<tool_call>\n{"name": "tide", "arguments": {"s": "x"}}\n</tool_call>'
+    for tools, takes in ((TOOLS, ['{"a": 1}', call]), ((), ['{"a": 1}'])):
+        grammar = form_grammar(template, Conversation((Message("user", "?"),), tools=tools), form, opened=opened)
+        for text in ('{"a": 1}', call, '{"b": 1}', "The tide is high."):
+            thought = 'Hm, {"b": 1}.\n</think>\n\n' if opened else ""
+            assert follow(template.tokenizer, constrain, grammar, thought + text) == (text in takes), grammar.text
+    assert (grammar == form) is not opened
+    with pytest.raises(DataError, match="beside tools or reasoning"):
+        form_grammar(template, Conversation((Message("user", "?"),), tools=TOOLS), Grammar("regex", "a"))
 
 
 def test_what_cannot_be_forced_says_so(demo: TextTokenizer) -> None:

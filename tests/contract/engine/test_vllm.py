@@ -12,30 +12,14 @@ from pathlib import Path
 import pytest
 
 from swift.environments.guard import descendants
-from swift.environments.locate import Located, locate
-from swift.environments.rows import ENVIRONMENTS
+from swift.environments.locate import Located
 from swift.llm.core import Grammar, Sampling
 from swift.llm.engine.protocol import GenerateRequest, Step
 from swift.llm.engine.remote import RemoteEngine
 from swift.utils.errors import EngineError
 
-# The tests' own environment is cleaned of swift's variables; this one says where real engines are.
-ROOT = os.environ.get("ENGINES_FOR_TESTS")
-
 PROMPT = (1, 300, 301, 302, 17, 40)
 GREEDY = Sampling(max_new_tokens=12)
-
-
-@pytest.fixture(scope="module")
-def vllm() -> Located:
-    if ROOT is None:
-        pytest.skip(
-            "ENGINES_FOR_TESTS names no folder of environments: real engines are not tried (they start for a minute)"
-        )
-    found = locate(ENVIRONMENTS.find("vllm"), Path(ROOT))
-    if not found.usable:
-        pytest.skip(f"vLLM: {found.why} (swift env add vllm --env_dir {ROOT})")
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,8 +15,7 @@ import pytest
 pytest.importorskip("torch")
 from PIL import Image
 
-from swift.environments.locate import Located, locate
-from swift.environments.rows import ENVIRONMENTS
+from swift.environments.locate import Located
 from swift.llm.chat.service import ChatService
 from swift.llm.core import Conversation, Media, Message, Sampling
 from swift.llm.engine.protocol import GenerateRequest, Step
@@ -26,7 +24,6 @@ from swift.utils.errors import DataError, EngineError
 sys.path.insert(0, str(Path(__file__).parents[2] / "tiny" / "media"))
 import families
 
-ROOT = os.environ.get("ENGINES_FOR_TESTS")
 GREEDY = Sampling(max_new_tokens=12)
 TURNS = (
     (Message("user", "What is <image>?"),),
@@ -39,13 +36,8 @@ TURNS = (
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ChatService]]:
+def services(vllm: Located, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, ChatService]]:
     """The same tiny model behind both engines. It is one whose class in vLLM needs no torchvision, which CPU builds may lack."""
-    if ROOT is None:
-        pytest.skip("ENGINES_FOR_TESTS names no folder of environments: real engines are not tried")
-    vllm = locate(ENVIRONMENTS.find("vllm"), Path(ROOT))
-    if not vllm.usable:
-        pytest.skip(f"vLLM: {vllm.why} (swift env add vllm --env_dir {ROOT})")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SWIFT_CACHE", str(tmp_path_factory.mktemp("cache")))
         # Attention heads of a size that vLLM has kernels for.

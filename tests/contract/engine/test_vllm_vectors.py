@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from swift.environments.locate import locate
-from swift.environments.rows import ENVIRONMENTS
+from swift.environments.locate import Located
 from swift.llm.core import Sampling
 from swift.llm.engine.protocol import GenerateRequest
 from swift.utils.errors import EngineError
 
-# The tests' own environment is cleaned of swift's variables; this one says where real engines are.
-ROOT = os.environ.get("ENGINES_FOR_TESTS")
 TEXTS = [(5,), (300, 301, 302, 17, 40), tuple(range(5, 900))]
 
 
-def test_vectors_equal_those_of_pt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vectors_equal_those_of_pt(vllm: Located, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from swift.demo import MODEL
     from swift.llm.answering.service import open_engine
     from swift.llm.arguments.commands import DeployArguments
     from swift.llm.deploy import make_plan
 
-    if ROOT is None:
-        pytest.skip(
-            "ENGINES_FOR_TESTS names no folder of environments: real engines are not tried (they start for a minute)"
-        )
-    found = locate(ENVIRONMENTS.find("vllm"), Path(ROOT))
-    if not found.usable:
-        pytest.skip(f"vLLM: {found.why} (swift env add vllm --env_dir {ROOT})")
     monkeypatch.setenv("SWIFT_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "vectors"
     shutil.copytree(MODEL, folder)
@@ -48,6 +37,8 @@ def test_vectors_equal_those_of_pt(tmp_path: Path, monkeypatch: pytest.MonkeyPat
                     asyncio.run(anext(engine.generate(GenerateRequest("r1", TEXTS[0], Sampling(max_new_tokens=1)))))  # type: ignore[arg-type]
             return asyncio.run(engine.embed(TEXTS))
 
-    served = vectors(infer_backend="vllm", enforce_eager=True, max_num_seqs=8, env_dir=ROOT)
+    served = vectors(
+        infer_backend="vllm", enforce_eager=True, max_num_seqs=8, env_dir=str(Path(vllm.folder or "").parent)
+    )
     for one, other in zip(served, vectors(infer_backend="pt"), strict=True):
         assert one == pytest.approx(other, abs=1e-5)

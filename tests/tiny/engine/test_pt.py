@@ -107,6 +107,13 @@ def test_beams_draw_from_the_request_alone(engine: PtEngine) -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
+def test_no_token_of_the_models_own_ends_beams(engine: PtEngine, model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = ask("a", Sampling(max_new_tokens=6, num_beams=2))
+    free = engine.generate_batch([request])
+    monkeypatch.setattr(model.generation_config, "eos_token_id", free[0][2])
+    assert engine.generate_batch([request]) == free
+
+
 def test_others_go_on_while_one_is_answered_alone(engine: PtEngine) -> None:
     beams = ask("beams", replace(DRAW, num_beams=3, max_new_tokens=50))
     plain = [ask(f"p{i}", replace(DRAW, max_new_tokens=4 + i), (3, 1, 4, i)) for i in range(4)]

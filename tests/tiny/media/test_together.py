@@ -174,6 +174,37 @@ def test_who_makes_room_goes_on_without_its_images(name: str, opened: Callable[[
     assert found == [reference(one.model, prompt, 40) for prompt in prompts]
 
 
+def test_who_cannot_make_room_is_told_and_all_others_go_on(
+    opened: Callable[[str], Opened], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = opened("qwen2_vl")
+    prompts = [seen(one, [image], Message("user", f"{number} {QUESTION}")) for number, image in enumerate(IMAGES)]
+    longest = max(len(prompt.ids) for prompt in prompts)
+
+    def fail(*args: Any) -> Any:
+        raise torch.OutOfMemoryError("no room beside the cache")
+
+    async def go(engine: PtEngine) -> list[list[Step] | BaseException]:
+        async def collect(request: GenerateRequest) -> list[Step]:
+            return [step async for step in engine.generate(request)]
+
+        asked = [collect(ask(str(number), prompt, LONG)) for number, prompt in enumerate(prompts)]
+        return await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 60)
+
+    with PtEngine(load(one.folder), max_cached_tokens=2 * longest + 16, context=longest + 60) as engine:
+        assert engine._worker.batch is not None
+        monkeypatch.setattr(engine._worker.batch.flat, "lift", fail)
+        found = asyncio.run(go(engine))
+        failed = [one for one in found if isinstance(one, BaseException)]
+        assert failed
+        assert all("no room beside the cache" in str(one) for one in failed)
+        for steps, prompt in zip(found, prompts, strict=True):
+            if not isinstance(steps, BaseException):
+                assert ids_of(steps) == reference(one.model, prompt, 40)
+        assert len(failed) < len(prompts)
+        assert ids_of(answer(engine, prompts[0])) == reference(one.model, prompts[0])
+
+
 def test_images_are_gone_once_they_are_read(opened: Callable[[str], Opened]) -> None:
     one = opened("qwen2_vl")
     conversation = asked(Message("user", "Only once: " + QUESTION), images=1)

@@ -134,6 +134,14 @@ def _(client: Any, engine: Any) -> None:
     assert chunks[-1].choices == []
     assert chunks[-1].usage.prompt_tokens == len(engine.requests[-1].prompt)
     assert [chunk.usage for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
+    always = {"include_usage": True, "continuous_usage_stats": True}
+    for chunks in (
+        list(ask(client, "one two", stream=True, stream_options=always)),
+        list(client.completions.create(model=MODEL, prompt="one two", stream=True, stream_options=always)),
+    ):
+        counts = [chunk.usage.completion_tokens for chunk in chunks]
+        assert counts == sorted(counts)
+        assert counts[-1] == counts[-2] > 0
     expect_refused(400, "stream_options", lambda: ask(client, "x", stream_options={"include_usage": True}))
 
 
@@ -228,6 +236,11 @@ def _(client: Any, engine: Any) -> None:
     )  # fmt: skip
     assert answer.choices[0].message.content == "one\ntwo"
     expect_refused(400, "messages.0", lambda: client.chat.completions.create(model=MODEL, messages=[{"role": "robot"}]))
+    odd = [{"role": "user", "content": [{"type": "text", "text": "x", "colour": "red"}]}]
+    expect_refused(
+        400, "messages.0.content.0.colour", lambda: client.chat.completions.create(model=MODEL, messages=odd),
+        "unsupported_parameter",
+    )  # fmt: skip
 
 
 @check("chat.tools")
@@ -256,7 +269,9 @@ def _(client: Any, _: Any) -> None:
     names, arguments, ids = {}, {0: "", 1: ""}, {}
     chunks = list(ask(client, text, tools=TOOLS, stream=True))
     for chunk in chunks:
-        for call in chunk.choices[0].delta.tool_calls or ():
+        calls = chunk.choices[0].delta.tool_calls or ()
+        assert len(calls) <= 1  # clients read the first
+        for call in calls:
             if call.id is not None:
                 names[call.index], ids[call.index] = call.function.name, call.id
             arguments[call.index] += call.function.arguments or ""
@@ -310,8 +325,21 @@ def _(client: Any, engine: Any) -> None:
     assert set(json.loads(engine.requests[-1].grammar.text)["properties"]) == {"name", "size"}
     form = {"type": "json_schema", "json_schema": {"name": "x"}}
     expect_refused(400, "response_format.json_schema.schema", lambda: ask(client, "x", response_format=form))
-    form = {"type": "json_object"}
-    expect_refused(400, "response_format", lambda: ask(client, "x", tools=TOOLS, response_format=form))
+
+
+@check("chat.json_tools")
+def _(client: Any, engine: Any) -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "maxProperties": 7}}}
+    assert ask(client, "{}", tools=TOOLS, response_format=form).choices[0].message.content == "{}"
+    grammar = engine.requests[-1].grammar
+    assert grammar.kind == "lark"
+    assert all(word in grammar.text for word in ("weather", "time_of", "maxProperties"))
+    answer = ask(client, call_text("weather", "Rome"), tools=TOOLS, response_format=form).choices[0]
+    assert (answer.finish_reason, answer.message.tool_calls[0].function.name) == ("tool_calls", "weather")
+    ask(client, call_text("weather", "Rome"), tools=TOOLS, response_format=form, tool_choice="required")
+    assert "maxProperties" not in engine.requests[-1].grammar.text
+    ask(client, "{}", tools=TOOLS, response_format=form, tool_choice="none")
+    assert engine.requests[-1].grammar.kind == "json_schema"
 
 
 @check("chat.reasoning")
@@ -336,19 +364,67 @@ def _(client: Any, engine: Any) -> None:
 
 
 @check("chat.notes")
-def _(client: Any, _: Any) -> None:
+def _(client: Any, engine: Any) -> None:
     answer = ask(
         client, "hello", user="ann", metadata={"run": "7"}, safety_identifier="s", prompt_cache_key="k", service_tier="auto",
-        store=False, modalities=["text"],
+        store=False, modalities=["text"], prediction={"type": "content", "content": "hello"},
+        extra_body={"min_tokens": 0, "use_beam_search": False},
     )  # fmt: skip
     assert answer.choices[0].message.content == "hello"
+    prompts = []
+    for cached, told in ({}, {}), ({"cache_control": {"type": "ephemeral"}}, {"provider_specific_fields": {"a": 1}}):
+        messages = [
+            {"role": "system", "content": [{"type": "text", "text": "Be brief.", **cached}]},
+            {"role": "user", "content": "hello"},
+            {"role": "assistant", "content": "hello", **told},
+            {"role": "user", "content": [{"type": "text", "text": "again", **cached}]},
+        ]
+        answer = client.chat.completions.create(model=MODEL, messages=messages, tools=[{**TOOLS[0], **cached}])
+        assert answer.choices[0].message.content == "again"
+        prompts.append(engine.requests[-1].prompt)
+    assert prompts[0] == prompts[1]
+
+
+@check("chat.ending")
+def _(client: Any, engine: Any) -> None:
+    two = "one two"
+    answer = ask(client, two, extra_body={"ignore_eos": True})
+    assert (answer.choices[0].finish_reason, engine.requests[-1].stop_ids) == ("length", ())
+    end = engine.requests[-1].prompt[-1]
+    answer = ask(client, two, extra_body={"stop_token_ids": [end]})
+    assert engine.requests[-1].stop_ids[-1] == end
+    assert len(engine.requests[-1].stop_ids) > 1
+    body = {"prompt": two, "extra_body": {"ignore_eos": True, "stop_token_ids": [end]}}
+    client.completions.create(model=MODEL, **body)
+    assert engine.requests[-1].stop_ids == (end,)
+    expect_refused(400, "stop_token_ids", lambda: ask(client, "x", extra_body={"stop_token_ids": [99999]}))
+    both = {"ignore_eos": True, "response_format": {"type": "json_object"}}
+    expect_refused(400, "ignore_eos", lambda: ask(client, "x", extra_body=both))
+
+
+@check("chat.beginning")
+def _(client: Any, engine: Any) -> None:
+    begun = [{"role": "user", "content": "x"}, {"role": "assistant", "content": "The answer is"}]
+    goes_on = {"continue_final_message": True, "add_generation_prompt": False}
+    prompts = []
+    for body in ({}, goes_on):
+        client.chat.completions.create(model=MODEL, messages=begun, extra_body=body)
+        prompts.append(engine.requests[-1].prompt)
+    assert prompts[0] == prompts[1]
+    for field, value in goes_on.items():
+        expect_refused(400, field, lambda body={field: value}: ask(client, "x", extra_body=body))
+        expect_refused(
+            400, field, lambda body={field: not value}: client.chat.completions.create(
+                model=MODEL, messages=begun, extra_body=body
+            ),
+        )  # fmt: skip
 
 
 @check("chat.refused")
 def _(client: Any, _: Any) -> None:
     for field, value in (
         ("store", True), ("modalities", ["text", "audio"]), ("audio", {"voice": "a", "format": "wav"}), ("verbosity", "low"),
-        ("prediction", {"type": "content", "content": "x"}), ("web_search_options", {}), ("functions", [{"name": "f"}]),
+        ("min_tokens", 2), ("guided_json", {}), ("structured_outputs", {"json": {}}), ("web_search_options", {}), ("functions", [{"name": "f"}]),
         ("function_call", "auto"), ("brand_new_field", 1),
     ):  # fmt: skip
         expect_refused(

@@ -288,4 +288,5 @@ def test_the_model_that_was_chosen_stays(browser: Any, address: str) -> None:
     page.click("[role=option]:has-text('gpt-4o')")
     page.wait_for_function("'swift.model' in localStorage")
     page.reload()
-    page.wait_for_function("document.querySelector('#model input')?.value == 'gpt-4o'")
+    page.wait_for_function("document.querySelector('#model input')?.value")
+    assert page.input_value("#model input") == "gpt-4o"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from base64 import b64decode
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ pytest.importorskip("httpx")
 
 from swift.llm.core import Sampling
 from swift.llm.engine.protocol import GenerateRequest, Limits, Pictures, Step
-from swift.llm.engine.remote import RemoteEngine
+from swift.llm.engine.remote import Call, RemoteEngine
 from swift.llm.engine.vllm import VllmDialect
 from swift.utils.errors import EngineError, EngineFailedError
 
@@ -52,6 +53,24 @@ def test_images_go_as_they_are_with_a_prompt_of_one_token_for_each() -> None:
     heads, files = zip(*(part["url"].split(",") for part in body["content_parts"]), strict=True)
     assert set(heads) == {"data:image/png;base64"}
     assert tuple(map(b64decode, files)) == FILES
+
+
+def test_images_are_gone_once_they_are_sent() -> None:
+    def held() -> int:
+        gc.collect()
+        return sum(
+            type(one) in (Pictures, Call) for one in gc.get_objects()
+        )  # not isinstance, which wakes lazy modules
+
+    async def run(engine: RemoteEngine) -> None:
+        before = held()
+        steps = engine.generate(replace(ASKED, pictures=replace(ASKED.pictures)))  # type: ignore[type-var]
+        await anext(steps)
+        assert held() == before
+        await steps.aclose()  # type: ignore[attr-defined]
+
+    with RecordedVllm(ANSWER, image=(PAD, 3), pause_s=0.2) as server:
+        asyncio.run(run(RemoteEngine(VllmDialect(), server.url, LIMITS)))
 
 
 def test_a_prompt_of_another_length_is_no_answer() -> None:

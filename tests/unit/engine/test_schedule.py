@@ -6,7 +6,7 @@ from swift.llm.core import Sampling
 from swift.llm.engine.blocks import Blocks
 from swift.llm.engine.cache import Cache
 from swift.llm.engine.protocol import GenerateRequest
-from swift.llm.engine.schedule import Running, Schedule, Sight
+from swift.llm.engine.schedule import PlaceError, Running, Schedule, Sight
 
 
 def request(name: str, length: int, first: int = 0) -> Running:
@@ -106,6 +106,38 @@ def test_images_are_read_whole_and_once() -> None:
     schedule.remove(schedule.running[0])
     assert read(schedule.next_step()) == {"young": 1}
     assert store.returned == 1
+
+
+@pytest.mark.parametrize("broken", ["lift", "put"])
+def test_who_cannot_be_put_aside_or_back_leaves_all_others_as_they_were(
+    broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: int) -> int:
+        raise MemoryError
+
+    store = Shelf()
+    monkeypatch.setattr(store, broken, fail)
+    blocks = Blocks(64, 64)
+    schedule = Schedule(Cache(blocks, lambda source, target, count: None), 4, 100, store=store)
+    young, third = request("young", 20), request("third", 4)
+    young.sight = Sight("a picture", 15, {"pixels": 0})
+    for item in (request("old", 31), young):
+        schedule.add(item)
+    read(schedule.next_step())
+    young.sight.media = None
+    schedule.add(third)
+    with pytest.raises(PlaceError) as seen:
+        while schedule:
+            read(schedule.next_step())
+            if young in schedule.waiting:
+                schedule.remove(schedule.running[0])
+    assert seen.value.item is young
+    assert isinstance(seen.value.error, MemoryError)
+    schedule.remove(young, keep=False)
+    assert {*schedule.running, *schedule.waiting} >= {third}
+    for item in (*schedule.running, *schedule.waiting):
+        schedule.remove(item, keep=False)
+    assert blocks.num_free == blocks.num_places
 
 
 def test_a_prompt_whose_beginning_is_being_read_waits_for_it() -> None:
