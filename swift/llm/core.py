@@ -141,8 +141,7 @@ class Sampling:
     ``max_new_tokens`` None means up to the context length. ``top_k`` 0, ``top_p`` 1.0 and ``min_p`` 0.0 switch those filters
     off. ``presence_penalty`` and ``frequency_penalty`` are OpenAI's: taken from the scores of tokens of the answer, once and
     for each time they occurred. ``logit_bias`` adds to the scores of token ids. ``stop_ids`` end an answer beside the model's own
-    ends, which ``ignore_eos`` takes away. ``seed`` makes this one request repeatable
-    whatever runs beside it.
+    ends, which ``ignore_eos`` takes away. ``seed`` makes this one request repeatable whatever runs beside it.
     """
 
     max_new_tokens: int | None = None

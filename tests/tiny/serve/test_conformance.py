@@ -340,6 +340,9 @@ def _(client: Any, engine: Any) -> None:
     assert "maxProperties" not in engine.requests[-1].grammar.text
     ask(client, "{}", tools=TOOLS, response_format=form, tool_choice="none")
     assert engine.requests[-1].grammar.kind == "json_schema"
+    thinking = [{"role": "user", "content": "{}"}, {"role": "assistant", "content": "<think>\nWell"}]
+    client.chat.completions.create(model=MODEL, messages=thinking, response_format=form)
+    assert engine.requests[-1].grammar.text.startswith("start: thought form\n")
 
 
 @check("chat.reasoning")
