@@ -177,12 +177,9 @@ def open_page(client: ChatClient, *, title: str, is_base: bool = False) -> Page:
         loaded = blocks.load(None, None, parts.all, js="swiftChat.open")
         loaded.then(lambda: gr.update(interactive=True), None, parts.message, show_progress="hidden")
         here = [parts.chat, system]
-        for left in (
-            new.click(None, here, parts.all, js="swiftChat.start", cancels=parts.running),
-            delete.click(None, None, parts.all, js="swiftChat.remove", cancels=parts.running),
-            chats.input(None, [chats, *here], parts.all, js="swiftChat.choose", cancels=parts.running),
-        ):
-            parts.rest_after(left)
+        parts.interrupt(new.click, here, parts.all, "swiftChat.start")
+        parts.interrupt(delete.click, None, parts.all, "swiftChat.remove")
+        parts.interrupt(chats.input, [chats, *here], parts.all, "swiftChat.choose")
     return Page(blocks, client, i18n)
 
 
@@ -231,9 +228,18 @@ class _ChatTab:
         # what a cancelled event was followed by does not happen: keep what there is, and give the box back
         self.rest_after(self.message.stop(**keep, cancels=self.running))
         emptied = "(system) => [[], swiftChat.keep([], system)]"
-        self.rest_after(self.chat.clear(None, system, [self.chat, chats], js=emptied, cancels=self.running))
+        self.interrupt(self.chat.clear, system, [self.chat, chats], emptied)
         undone = self.chat.undo(self._undo, self.chat, [self.chat, self.message, pictures], cancels=self.running)
         self.rest_after(undone.then(None, pictures, None, js="swiftChat.giveBack").then(**keep))
+
+    def interrupt(self, event: Any, inputs: Any, outputs: Any, js: str) -> None:
+        """At ``event`` the answer that is being written ends, and then ``js`` says what is shown.
+
+        Between the two there is a way to the server and back: a piece of the answer that was on its way has arrived by then, and
+        is not painted over what is shown next.
+        """
+        ended = event(lambda: None, None, None, cancels=self.running, show_progress="hidden")
+        self.rest_after(ended.then(None, inputs, outputs, js=js))
 
     def rest_after(self, event: Any) -> None:
         """Let the next message be sent when ``event`` is over."""

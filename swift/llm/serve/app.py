@@ -21,6 +21,8 @@ from swift.llm.serve.chat import answer_chat
 from swift.llm.serve.errors import ApiError, answer_error, to_api_error
 from swift.llm.serve.gate import ADMIN, OPEN, Gate
 from swift.llm.serve.replies import dumps
+from swift.llm.serve.response_schema import ResponsesRequest
+from swift.llm.serve.responses import answer_response
 from swift.llm.serve.site import Site
 from swift.llm.serve.stream import read
 from swift.llm.serve.texts import answer_completion, detokenize, embed, tokenize
@@ -55,7 +57,7 @@ ERROR_SCHEMA = {
 }  # fmt: skip
 BODIES: Sequence[type[BaseModel]] = (
     schema.ChatRequest, schema.CompletionRequest, schema.EmbeddingRequest, schema.TokenizeRequest, schema.DetokenizeRequest,
-    schema.LoadAdapterRequest, schema.UnloadAdapterRequest,
+    schema.LoadAdapterRequest, schema.UnloadAdapterRequest, ResponsesRequest,
 )  # fmt: skip
 
 
@@ -176,6 +178,13 @@ def _add_answers(app: FastAPI, site: Site) -> None:
     async def chat(http: Request) -> Response:
         """Answer a conversation."""
         return await answer_chat(site, await read(http, schema.ChatRequest, most), http)
+
+    path = "/v1/responses"
+
+    @app.post(path, **_posts(path, site, ResponsesRequest, 404, 422, 429, 503, events=True))
+    async def responses(http: Request) -> Response:
+        """Answer a conversation, as OpenAI's Responses API."""
+        return await answer_response(site, await read(http, ResponsesRequest, most), http)
 
     path = "/v1/completions"
 

@@ -22,21 +22,26 @@ from swift.llm.serve.site import Site
 from swift.llm.serve.stream import EventStream
 from swift.utils.errors import DataError
 
-__all__ = ["answer_chat", "told_to_template"]
+__all__ = ["answer_chat", "prepare_chat", "told_to_template"]
 
 OWN_NAMES = ("messages", "tools", "documents", "add_generation_prompt", "continue_final_message", "chat_template")
 
 
 async def answer_chat(site: Site, request: ChatRequest, http: Request) -> Response:
     """The response. Raises ApiError and SwiftError."""
+    streams = await prepare_chat(site, request, http)
+    if request.stream:
+        return EventStream(_events(site, request, streams), site.desk)
+    return await site.desk.attend(http.receive, _whole(site, request, streams))
+
+
+async def prepare_chat(site: Site, request: ChatRequest, http: Request) -> list[AsyncIterator[Delta]]:
+    """The answers, none of them begun. Raises ApiError and SwiftError for a request that can have none."""
     pictures = site.pictures(request.images)
     asked = await site.apart(http, partial(_read, site, request, pictures))
     if pictures is not None and pictures.places:
         asked = replace(asked, conversation=await site.seen(http, asked.conversation, pictures))
-    streams = await site.apart(http, partial(_streams, site, request, asked, pictures))
-    if request.stream:
-        return EventStream(_events(site, request, streams), site.desk)
-    return await site.desk.attend(http.receive, _whole(site, request, streams))
+    return await site.apart(http, partial(_streams, site, request, asked, pictures))
 
 
 @dataclass(frozen=True, slots=True)

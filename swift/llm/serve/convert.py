@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,10 +29,10 @@ from swift.llm.serve.schema import (
 __all__ = ["conversation_of", "form_of", "refuse_unsupported", "sampling_for"]
 
 
-def refuse_unsupported(request: Strict) -> None:
-    """Raises ApiError for a field that asks for what there is not."""
-    for name in request.model_fields_set & REFUSED.keys():
-        harmless, why = REFUSED[name]
+def refuse_unsupported(request: Strict, reasons: Mapping[str, tuple[tuple[Any, ...], str]] = REFUSED) -> None:
+    """Raises ApiError for a field that asks for what there is not; ``reasons`` as `REFUSED`."""
+    for name in request.model_fields_set & reasons.keys():
+        harmless, why = reasons[name]
         value = getattr(request, name)
         if value is not None and value not in harmless:
             raise refused(name, why)

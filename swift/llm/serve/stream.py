@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -68,17 +68,26 @@ async def _bytes(http: Request, max_bytes: int) -> bytes:
     return b"".join(parts)
 
 
+def last_events(error: ApiError) -> bytes:
+    """How a stream of chat or of a completion ends with an error."""
+    return error_event(error) + b"data: [DONE]\n\n"
+
+
 class EventStream(Response):
     """Server-sent events. What goes wrong before the first one is an error response; afterwards it is an event.
 
-    Writing to the client and making events are two tasks, so that a slow reader holds no place in the engine.
+    Writing to the client and making events are two tasks, so that a slow reader holds no place in the engine. ``failed``: the
+    last events of a stream that ends with an error.
     """
 
-    def __init__(self, events: AsyncIterator[bytes], desk: Desk) -> None:
+    def __init__(
+        self, events: AsyncIterator[bytes], desk: Desk, failed: Callable[[ApiError], bytes] = last_events
+    ) -> None:
         super().__init__(media_type="text/event-stream; charset=utf-8", headers={"Cache-Control": "no-cache"})
         del self.headers["content-length"]
         self._events = events
         self._desk = desk
+        self._failed = failed
         self._has_begun = False
         self._unread = 0
 
@@ -95,7 +104,7 @@ class EventStream(Response):
             if not self._has_begun:
                 await answer_error(told)(scope, receive, send)
                 return
-            await _body(send, error_event(told) + b"data: [DONE]\n\n", is_last=True)
+            await _body(send, self._failed(told), is_last=True)
 
     async def _write(self, send: Send) -> None:
         waiting: list[bytes] = []

@@ -16,9 +16,9 @@ openai = pytest.importorskip("openai")
 from pydantic import BaseModel  # noqa: E402
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "serving.md"
-LISTED = re.findall(
-    r"^\| `(?!images\.)([a-z_.]+)` \|", PAGE.read_text(encoding="utf-8"), re.M
-)  # images: test_images.py
+LISTED = re.findall(  # images: test_images.py; responses: test_responses.py
+    r"^\| `(?!images\.|responses\.)([a-z_.]+)` \|", PAGE.read_text(encoding="utf-8"), re.M
+)
 CHECKS: dict[str, Callable[[Any, Any], None]] = {}
 KEY = "sk-test"
 MODEL = "tiny"

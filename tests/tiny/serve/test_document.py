@@ -25,8 +25,20 @@ REFUSED = (
     "functions",
     "function_call",
     "suffix",
+    "background",
+    "previous_response_id",
+    "conversation",
+    "max_tool_calls",
+    "context_management",
 )
-FORMS = ("ChatRequest", "CompletionRequest", "EmbeddingRequest", "TokenizeRequest", "DetokenizeRequest")
+FORMS = (
+    "ChatRequest",
+    "ResponsesRequest",
+    "CompletionRequest",
+    "EmbeddingRequest",
+    "TokenizeRequest",
+    "DetokenizeRequest",
+)
 
 
 def document(server: Any) -> Any:
@@ -64,5 +76,5 @@ def test_answers_are_those_of_the_document(server: Any, mode: GenerationMode) ->
             continue  # a path without parameters cannot be asked wrongly
     assert all(status < 500 for _, status in statuses)
     assert {path for path, _ in statuses} >= {
-        f"/v1/{path}" for path in ("chat/completions", "completions", "embeddings")
+        f"/v1/{path}" for path in ("chat/completions", "responses", "completions", "embeddings")
     }

@@ -54,7 +54,9 @@ def wait_for(is_so: Callable[[], bool], seconds: float = 10.0) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{", b'{"model": "\xff"}', b'"\\ud800"', b"[]", b"null", b'{"model": NaN}', b"[" * 100_000]
 )
-@pytest.mark.parametrize("path", [CHAT, "/v1/completions", "/v1/embeddings", "/tokenize", "/detokenize"])
+@pytest.mark.parametrize(
+    "path", [CHAT, "/v1/responses", "/v1/completions", "/v1/embeddings", "/tokenize", "/detokenize"]
+)
 def test_bodies_that_are_none(server: Any, path: str, body: bytes) -> None:
     answer = send(server, "POST", path, content=body)
     assert answer.status_code == 400

@@ -215,8 +215,8 @@ def test_what_is_done_while_an_answer_is_written(browser: Any, address: str) -> 
     page, other = visit(context, address), visit(context, address)
 
     def begin(text: str) -> None:
-        """An answer that takes some seconds."""
-        say(page, text + " one two three" * 60)
+        """An answer that takes many seconds."""
+        say(page, text + " one two three" * 200)
         page.wait_for_selector(f"#chat .bot.message:has-text('{text}')")
 
     begin("alpha")
