@@ -217,29 +217,30 @@ class _ChatTab:
             self.chat.retry(self._ask_again, self.chat, shown, show_progress="hidden"),
             self.chat.edit(self._edit, self.chat, shown, show_progress="hidden"),
         ):
-            saved = begin.then(**keep)
+            saved = begin.then(**{**keep, "js": "swiftChat.ask"})
             answering = saved.then(
                 self._answer, asked, [self.chat, self.counts], show_progress="hidden", concurrency_limit=None
             )
-            self.rest_after(answering.then(**keep))
+            self.rest_after(answering.then(**{**keep, "js": "swiftChat.answered"}))
             self.running.append(answering)
         for other in (self.chat.retry, self.chat.edit):  # the answer that they replace
             other(None, None, None, cancels=self.running)
         # what a cancelled event was followed by does not happen: keep what there is, and give the box back
         self.rest_after(self.message.stop(**keep, cancels=self.running))
-        emptied = "(system) => [[], swiftChat.keep([], system)]"
-        self.interrupt(self.chat.clear, system, [self.chat, chats], emptied)
+        self.interrupt(self.chat.clear, system, [self.chat, chats], "swiftChat.clear")
         undone = self.chat.undo(self._undo, self.chat, [self.chat, self.message, pictures], cancels=self.running)
         self.rest_after(undone.then(None, pictures, None, js="swiftChat.giveBack").then(**keep))
 
     def interrupt(self, event: Any, inputs: Any, outputs: Any, js: str) -> None:
         """At ``event`` the answer that is being written ends, and then ``js`` says what is shown.
 
-        Between the two there is a way to the server and back: a piece of the answer that was on its way has arrived by then, and
-        is not painted over what is shown next.
+        Between the two there is a way to the server and back, in which a piece of the answer that was on its way arrives; one that
+        is later still is painted over what is shown, and put right by ``settle``.
         """
         ended = event(lambda: None, None, None, cancels=self.running, show_progress="hidden")
-        self.rest_after(ended.then(None, inputs, outputs, js=js))
+        changed = ended.then(None, inputs, outputs, js=js)
+        self.rest_after(changed)
+        changed.then(None, None, self.all, js="swiftChat.settle")
 
     def rest_after(self, event: Any) -> None:
         """Let the next message be sent when ``event`` is over."""

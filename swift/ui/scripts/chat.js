@@ -11,6 +11,7 @@ const swiftChat = (() => {
   const MOST_CHATS = 50;
   const MOST_CHARACTERS = 4_000_000; // of about five million that browsers give to a page
   const TITLE = 40;
+  const LATE_MS = 700;
   const MOST_PICTURES = 8; // in one message
   const LONGEST_SIDE = 1600;
   const LONGEST_PNG = 600_000;
@@ -138,9 +139,26 @@ const swiftChat = (() => {
     return list();
   }
 
+  // An answer that was ended for something else to be shown has nothing more to keep: what is shown is not its chat any more.
+  let ended = 0;
+  let begun = 0;
+
+  function ask(shown, system) {
+    begun = ended;
+    return keep(shown, system);
+  }
+
+  const answered = (shown, system) => (begun === ended ? keep(shown, system) : list());
+
+  function clear(system) {
+    ended += 1;
+    return [[], keep([], system)];
+  }
+
   // Another chat is to be shown: what this one holds by now, half an answer perhaps, is kept first.
   function leave(shown, system) {
     if (shown && shown.length) keep(shown, system);
+    ended += 1;
   }
 
   function start(shown, system) {
@@ -157,6 +175,7 @@ const swiftChat = (() => {
   }
 
   function remove() {
+    ended += 1;
     localStorage.removeItem(PREFIX + here().id);
     const next = all()[0];
     stay(next ? next.id : fresh(), next ? next.written : null);
@@ -171,6 +190,12 @@ const swiftChat = (() => {
     event.preventDefault();
     event.stopImmediatePropagation();
   }, true);
+
+  // A last piece of an answer that was ended may come after whatever took its place: what is kept is shown again.
+  async function settle() {
+    await new Promise((go) => setTimeout(go, LATE_MS));
+    return isAnswering() ? Array(4).fill({ __type__: "update" }) : show();
+  }
 
   // Another tab wrote: its chats are listed; the one that is shown here as well is shown anew, unless an answer is being written.
   function refresh(shown, system) {
@@ -303,6 +328,6 @@ const swiftChat = (() => {
     }, true);
   }
 
-  return { open, keep, start, choose, remove, refresh, pick, take, giveBack };
+  return { open, keep, ask, answered, clear, start, choose, remove, settle, refresh, pick, take, giveBack };
 })();
 window.swiftChat = swiftChat;
