@@ -208,7 +208,8 @@ class _ChatTab:
         shown = [self.chat, self.counts, self.message]
         asked = [self.chat, model, system, *controls.all]
         with_pictures = "async (text, shown) => [text, shown, await swiftChat.take()]"
-        keep: dict[str, Any] = {"fn": None, "inputs": [self.chat, system], "outputs": chats, "js": "swiftChat.keep"}
+        kept: dict[str, Any] = {"fn": None, "inputs": [self.chat, system], "outputs": chats}
+        keep = {**kept, "js": "swiftChat.keep"}
         self.running: list[Any] = []  # the answers that are being written, to cancel them
         for begin in (
             self.message.submit(
@@ -217,11 +218,11 @@ class _ChatTab:
             self.chat.retry(self._ask_again, self.chat, shown, show_progress="hidden"),
             self.chat.edit(self._edit, self.chat, shown, show_progress="hidden"),
         ):
-            saved = begin.then(**{**keep, "js": "swiftChat.ask"})
+            saved = begin.then(**kept, js="swiftChat.ask")
             answering = saved.then(
                 self._answer, asked, [self.chat, self.counts], show_progress="hidden", concurrency_limit=None
             )
-            self.rest_after(answering.then(**{**keep, "js": "swiftChat.answered"}))
+            self.rest_after(answering.then(**kept, js="swiftChat.answered"))
             self.running.append(answering)
         for other in (self.chat.retry, self.chat.edit):  # the answer that they replace
             other(None, None, None, cancels=self.running)
@@ -240,7 +241,7 @@ class _ChatTab:
         ended = event(lambda: None, None, None, cancels=self.running, show_progress="hidden")
         changed = ended.then(None, inputs, outputs, js=js)
         self.rest_after(changed)
-        changed.then(None, None, self.all, js="swiftChat.settle")
+        changed.then(None, None, [self.chat, self.counts], js="swiftChat.settle")
 
     def rest_after(self, event: Any) -> None:
         """Let the next message be sent when ``event`` is over."""

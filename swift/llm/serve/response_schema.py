@@ -112,6 +112,7 @@ Item: TypeAlias = Annotated[
 class FunctionTool(Strict):
     """A function that the model may call: its name, what it is for, and a JSON schema of its arguments."""
 
+    # Not chat's `Function` with a type behind it: of a tool of another kind, the kind is to be named, not its missing name.
     type: Literal["function"]
     name: FunctionName
     description: str | None = None

@@ -191,10 +191,12 @@ const swiftChat = (() => {
     event.stopImmediatePropagation();
   }, true);
 
-  // A last piece of an answer that was ended may come after whatever took its place: what is kept is shown again.
+  // A last piece of an answer that was ended may come after whatever took its place: what is kept is shown again, and the system
+  // prompt, which somebody may write meanwhile, is left alone.
   async function settle() {
     await new Promise((go) => setTimeout(go, LATE_MS));
-    return isAnswering() ? Array(4).fill({ __type__: "update" }) : show();
+    const same = { __type__: "update" };
+    return isAnswering() ? [same, same] : [show()[0], ""];
   }
 
   // Another tab wrote: its chats are listed; the one that is shown here as well is shown anew, unless an answer is being written.

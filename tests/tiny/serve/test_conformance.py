@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import struct
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,13 @@ import pytest
 openai = pytest.importorskip("openai")
 from pydantic import BaseModel  # noqa: E402
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "serving.md"
-LISTED = re.findall(  # images: test_images.py; responses: test_responses.py
-    r"^\| `(?!images\.|responses\.)([a-z_.]+)` \|", PAGE.read_text(encoding="utf-8"), re.M
-)
-CHECKS: dict[str, Callable[[Any, Any], None]] = {}
+sys.path.insert(0, str(Path(__file__).parent))
+from listed import Listed  # noqa: E402
+
+LISTED = Listed(r"(?!images\.|responses\.)[a-z_.]+")  # images: test_images.py; responses: test_responses.py
+check = LISTED.check
 KEY = "sk-test"
 MODEL = "tiny"
-
-
-def check(name: str) -> Callable[[Callable[[Any, Any], None]], Callable[[Any, Any], None]]:
-    def keep(function: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
-        CHECKS[name] = function
-        return function
-
-    return keep
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +31,14 @@ def client(server: Any) -> Any:
         yield found
 
 
-@pytest.mark.parametrize("name", LISTED)
+@pytest.mark.parametrize("name", LISTED.names)
 def test_conformance(name: str, client: Any, server: Any) -> None:
-    assert name in CHECKS, "the page lists what no test checks"
-    CHECKS[name](client, server.engine)
+    assert name in LISTED.checks, "the page lists what no test checks"
+    LISTED.checks[name](client, server.engine)
 
 
 def test_the_page_lists_every_check() -> None:
-    assert sorted(CHECKS) == sorted(LISTED)
+    assert sorted(LISTED.checks) == sorted(LISTED.names)
 
 
 def ask(client: Any, text: str, **options: Any) -> Any:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,13 @@ pytest.importorskip("PIL")
 pytest.importorskip("fastapi")
 
 sys.path.insert(0, str(Path(__file__).parent))
+from listed import Listed  # noqa: E402
 from seeing import Glimpse, inline, internet, picture, pictures  # noqa: E402
 
 from swift.llm.engine.protocol import Limits  # noqa: E402
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "serving.md"
-LISTED = re.findall(r"^\| `(images\.[a-z_]+)` \|", PAGE.read_text(encoding="utf-8"), re.M)
-CHECKS: dict[str, Callable[[Seeing], None]] = {}
+LISTED = Listed(r"images\.[a-z_]+")
+check = LISTED.check
 SEES = Limits(context=2048, logprobs=5, media=True)
 
 
@@ -52,14 +51,6 @@ class Seeing:
         return str(caught.value.body["message"])
 
 
-def check(name: str) -> Callable[[Callable[[Seeing], None]], Callable[[Seeing], None]]:
-    def keep(function: Callable[[Seeing], None]) -> Callable[[Seeing], None]:
-        CHECKS[name] = function
-        return function
-
-    return keep
-
-
 @pytest.fixture(scope="module")
 def seeing(opened: Any) -> Iterator[Seeing]:
     hosts = ("http://pictures.example", "http://router.inside", "cdn.example")
@@ -73,14 +64,14 @@ def seeing(opened: Any) -> Iterator[Seeing]:
         yield Seeing(client, server, web)
 
 
-@pytest.mark.parametrize("name", LISTED)
+@pytest.mark.parametrize("name", LISTED.names)
 def test_conformance(name: str, seeing: Seeing) -> None:
-    assert name in CHECKS, "the page lists what no test checks"
-    CHECKS[name](seeing)
+    assert name in LISTED.checks, "the page lists what no test checks"
+    LISTED.checks[name](seeing)
 
 
 def test_the_page_lists_every_check() -> None:
-    assert sorted(CHECKS) == sorted(LISTED)
+    assert sorted(LISTED.checks) == sorted(LISTED.names)
 
 
 def at(url: str, **more: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ pytest.importorskip("PIL")
 from pydantic import BaseModel  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))
+from listed import Listed  # noqa: E402
 from seeing import Glimpse, inline  # noqa: E402
 
 from swift.llm.engine.protocol import Limits  # noqa: E402
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "serving.md"
-LISTED = re.findall(r"^\| `(responses\.[a-z_]+)` \|", PAGE.read_text(encoding="utf-8"), re.M)
-CHECKS: dict[str, Callable[[Asking], None]] = {}
+LISTED = Listed(r"responses\.[a-z_]+")
+check = LISTED.check
 LOGPROBS = "message.output_text.logprobs"
 WEATHER = {
     "type": "function", "name": "weather", "description": "Looks it up.", "strict": True,
@@ -56,28 +56,20 @@ class Asking:
         return str(body["message"])
 
 
-def check(name: str) -> Callable[[Callable[[Asking], None]], Callable[[Asking], None]]:
-    def keep(function: Callable[[Asking], None]) -> Callable[[Asking], None]:
-        CHECKS[name] = function
-        return function
-
-    return keep
-
-
 @pytest.fixture(scope="module")
 def asking(server: Any, opened: Any) -> Iterator[Asking]:
     with openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-test", max_retries=0) as client:
         yield Asking(client, server, opened)
 
 
-@pytest.mark.parametrize("name", LISTED)
+@pytest.mark.parametrize("name", LISTED.names)
 def test_conformance(name: str, asking: Asking) -> None:
-    assert name in CHECKS, "the page lists what no test checks"
-    CHECKS[name](asking)
+    assert name in LISTED.checks, "the page lists what no test checks"
+    LISTED.checks[name](asking)
 
 
 def test_the_page_lists_every_check() -> None:
-    assert sorted(CHECKS) == sorted(LISTED)
+    assert sorted(LISTED.checks) == sorted(LISTED.names)
 
 
 def call_text(city: str) -> str:
